@@ -9,7 +9,11 @@ use clap::{
     ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, parser::ValueSource,
 };
 
-use crate::{config::Origin, wire::sql};
+use crate::{
+    config::{self as configuration, Origin},
+    ui,
+    wire::sql,
+};
 
 mod act;
 mod actions;
@@ -31,6 +35,7 @@ mod drain;
 #[cfg(feature = "demo")]
 pub mod drill;
 mod exec;
+mod findings;
 mod fits;
 mod galera;
 mod headroom;
@@ -63,9 +68,11 @@ mod scale;
 mod screen;
 mod session;
 mod sizing;
+mod span;
 mod status;
 mod table;
 mod tenants;
+mod usage;
 mod version;
 mod what_if;
 mod which_database;
@@ -111,7 +118,7 @@ struct Common {
     #[arg(long, env = "WHEELHOUSE_READ_ONLY", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     read_only: bool,
     /// How long a command waits for the cluster before it gives up
-    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = span::some, global = true)]
     timeout: Duration,
     /// A setting of the configuration file, such as galera.thresholds.queue=50 (in the environment one a line)
     #[arg(
@@ -174,6 +181,8 @@ enum Command {
     Drill(drill::DrillArgs),
     /// One look: who is down or at risk, what is wrong, which runs are unfinished
     Status(status::StatusArgs),
+    /// Everything that is wrong, what each means, and what answers it
+    Findings(Output),
     /// The tenants, their replicas and where they sit
     Tenants(Output),
     /// The nodes, their state and load
@@ -330,11 +339,11 @@ pub fn main() -> ExitCode {
     let cli = parsed().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
         let given: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        if wrong.use_stderr() && command_of(&given) == Some("check") {
+        if wrong.use_stderr() && usage::command_of(&given) == Some("check") {
             check::wrong_usage(&wrong.to_string());
         }
         let heard = match wrong.use_stderr() {
-            true => output::whisper(usage_of(&wrong.to_string(), &given)).is_ok(),
+            true => output::whisper(usage::told(&wrong.to_string(), &given)).is_ok(),
             false => wrong.print().is_ok(),
         };
         std::process::exit(if heard || wrong.use_stderr() { wrong.exit_code() } else { 1 })
@@ -366,53 +375,6 @@ fn parsed() -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
-/// The words of a wrong usage, without flags that nobody typed: one that the environment gives is not part of the usage.
-fn usage_of(text: &str, given: &[String]) -> String {
-    let command = Cli::command();
-    let typed = |name: &str| given.iter().any(|word| word.split('=').next() == Some(&format!("--{name}")));
-    let silent = command.get_arguments().filter(|arg| arg.get_env().is_some());
-    let silent = silent.filter_map(|arg| Some((arg, arg.get_long()?))).filter(|(_, name)| !typed(name));
-    let flags: Vec<_> = silent
-        .map(|(arg, name)| {
-            let value = arg.get_value_names().and_then(|names| names.first());
-            let value = value.filter(|_| arg.get_action().takes_values());
-            format!(" --{name}{}", value.map_or(String::new(), |value| format!(" <{value}>")))
-        })
-        .collect();
-    let mut told = String::new();
-    for line in text.lines() {
-        let mut line = line.to_owned();
-        if line.starts_with("Usage: ") {
-            flags.iter().for_each(|flag| line = line.replace(flag.as_str(), ""));
-        }
-        told += &(line + "\n");
-    }
-    told
-}
-
-/// The command among the arguments: the first word that is neither a flag nor the value of one.
-fn command_of(given: &[String]) -> Option<&str> {
-    let root = Cli::command();
-    let takes_a_value = |flag: &str| {
-        root.get_arguments().filter(|arg| arg.get_action().takes_values()).any(|arg| {
-            let long = arg.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long));
-            let short = arg.get_short().map(|short| format!("-{short}"));
-            long || short.is_some_and(|short| short == flag)
-        })
-    };
-    let mut words = given.iter().skip(1);
-    while let Some(word) = words.next() {
-        match word.strip_prefix('-') {
-            None => return Some(word.as_str()),
-            Some(_) if takes_a_value(word) => {
-                words.next();
-            }
-            Some(_) => {}
-        }
-    }
-    None
-}
-
 /// Whether this is the embedded cluster without a cockpit, whose log may go to the standard error.
 fn serves(command: &Option<Command>) -> bool {
     match command {
@@ -424,6 +386,10 @@ fn serves(command: &Option<Command>) -> bool {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, command } = cli;
+    // A wrong name is told by every command, not by the one that draws alone.
+    if let Some(theme) = &common.theme {
+        ui::Theme::load(theme, &configuration::own_themes(), ui::Depth::True).map_err(Failure::Usage)?;
+    }
     match command {
         None => screen::run(&common).await,
         #[cfg(feature = "demo")]
@@ -431,6 +397,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "demo")]
         Some(Command::Drill(args)) => drill::run(&common, args).await,
         Some(Command::Status(args)) => status::run(&common, args).await,
+        Some(Command::Findings(output)) => findings::run(&common, output.output).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
         Some(Command::Database(output)) => database::run(&common, output.output).await,
@@ -511,35 +478,6 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn what_the_environment_gives_is_no_part_of_the_usage() {
-        let wrong = "error: no\n\nUsage: wheelhouse scale --config <FILE> --read-only <TENANT> <REPLICAS>\n";
-        let given = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let told = usage_of(wrong, &given(&["wheelhouse", "scale"]));
-        assert!(told.contains("Usage: wheelhouse scale <TENANT> <REPLICAS>\n"), "{told}");
-        let told = usage_of(wrong, &given(&["wheelhouse", "--config=x", "scale"]));
-        assert!(told.contains("Usage: wheelhouse scale --config <FILE> <TENANT>"), "{told}");
-    }
-
-    #[test]
-    fn the_command_is_the_first_word_that_is_no_flag_and_no_value() {
-        let of = |line: &str| {
-            let given: Vec<_> = line.split(' ').map(str::to_owned).collect();
-            command_of(&given).map(str::to_owned)
-        };
-        for (line, command) in [
-            ("wheelhouse check --nosuch", Some("check")),
-            ("wheelhouse --context check status", Some("status")),
-            ("wheelhouse -n check --kubeconfig=x check", Some("check")),
-            ("wheelhouse --read-only check x", Some("check")),
-            ("wheelhouse config check x", Some("config")),
-            ("wheelhouse scale check +x", Some("scale")),
-            ("wheelhouse --nosuch", None),
-        ] {
-            assert_eq!(of(line).as_deref(), command, "{line}");
-        }
     }
 
     /// The help of a command and of all below it: its path, and the text.

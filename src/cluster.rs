@@ -65,8 +65,10 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
-pub use chain::{Chain, Claimant, Link, LinkState, Outside, Part, Route, Term};
-pub use database::{Database, hostgroups_of};
+pub use chain::{
+    Chain, Claimant, Link, LinkState, Look, Outside, Part, Presented, Route, Served, Term, compare_served,
+};
+pub use database::{Database, Headline, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};
@@ -111,7 +113,7 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
-pub use revision::{Difference, Revision, Template, differences, is_secret, settings};
+pub use revision::{Revision, Template, TemplateDifference, differences, is_secret, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};

@@ -4,6 +4,7 @@
 //! `screen` takes the terminal and gives it back; `terminal` sends it frames in few bytes; `shared` is what the command
 //! line takes as well.
 
+mod alike;
 mod clipboard;
 mod contexts;
 mod effects;
@@ -58,11 +59,7 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
 pub async fn run(mut look: Look, state_dir: PathBuf) -> Result<(), String> {
     let mut screen = screen::take(look.setup.mouse)?;
-    let (ask, asked) = watch::channel(false);
-    tokio::spawn(async move {
-        asked_to_stop().await;
-        ask.send_replace(true);
-    });
+    let asked = alike::asked();
     while let Some(next) = stay(look, &state_dir, &mut screen, asked.clone()).await? {
         look = next;
     }

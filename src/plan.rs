@@ -62,7 +62,7 @@ pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
 pub use images::{IMAGE, retagged};
 pub use migrate::{Migration, Migrations, MigrationsTable, Versions, compared};
-pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
+pub use moves::{Balance, Means, Move, Reason as MoveReason, RefusedMove, Stay};
 pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};

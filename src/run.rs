@@ -54,7 +54,7 @@ pub use local::{Audit, audited, local_journals};
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
-pub use tell::{describe, left_by_giving_up, left_by_losing_it, summary};
+pub use tell::{describe, entry, left_by_giving_up, left_by_losing_it, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]

@@ -41,10 +41,6 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
             CampaignState::Stopped => {
                 app.say(Severity::Warning, format!("campaign {short} stopped: {said}"), now);
             }
-            // By whom stands in its first line.
-            CampaignState::Paused if said.starts_with("paused by ") => {
-                app.say(Severity::Warning, format!("campaign {short} is {said}"), now);
-            }
             CampaignState::Paused => {
                 app.say(Severity::Warning, format!("campaign {short} is {paused}"), now);
             }

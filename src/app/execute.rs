@@ -131,7 +131,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             let lens = app.views.front_mut().lens();
             let by = if command == Command::SortNext { 1 } else { lens.orders.len() - 1 };
             lens.put(|order| order + by);
-            app.refresh(now);
+            from_the_top(app, now);
         }
         Command::SortBy => {
             let orders = app.views.front_mut().lens().orders;
@@ -395,6 +395,12 @@ pub(super) fn preview(app: &mut App, line: &str) {
     }
 }
 
+/// The rows have another order: what comes first in it is what was asked for.
+fn from_the_top(app: &mut App, now: Timestamp) {
+    app.views.front_mut().let_go();
+    app.refresh(now);
+}
+
 /// Puts the rows of the place in front into the order of that name.
 ///
 /// # Errors
@@ -409,6 +415,6 @@ pub(super) fn sort(app: &mut App, name: &str, now: Timestamp) -> Result<(), Stri
     let at =
         found.ok_or_else(|| format!("there is no order `{name}` here; there are {}", orders.join(" ")))?;
     app.views.front_mut().lens().put(|_| at);
-    app.refresh(now);
+    from_the_top(app, now);
     Ok(())
 }

@@ -402,7 +402,13 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         Some(Overlay::Command(line)) => command_line(app, line, key, name, now, effects),
         Some(Overlay::Filter(mut input)) => {
             match name {
-                "enter" => return,
+                "enter" => {
+                    let mistake = app.views.front_mut().lens().filter.and_then(|filter| filter.mistake());
+                    if let Some(mistake) = mistake {
+                        app.say(Severity::Warning, mistake, now);
+                    }
+                    return;
+                }
                 "esc" => input = Input::default(),
                 _ => {
                     input.handle_event(&Event::Key(key));

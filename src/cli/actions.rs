@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct ActionsArgs {
     /// Only those of the last minutes, hours or days, such as 30m, 8h or 2d
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", value_parser = super::span::span)]
     since: Option<Duration>,
     #[command(flatten)]
     output: Output,

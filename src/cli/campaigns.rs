@@ -40,6 +40,13 @@ pub(super) struct CampaignsArgs {
 
 #[derive(Debug, Subcommand)]
 enum CampaignsCommand {
+    /// One campaign: its items, and all that happened
+    Show {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Pause a campaign, whoever drives it; what is under way is paused too
     Pause {
         /// The campaign's id, its last part, or the start of it
@@ -117,8 +124,12 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
             Failure::Failed(table::plain(&its.unwrap_or(why)))
         })
     };
-    let Some(command) = args.command else {
-        return match (&args.id, args.output.output) {
+    let (id, output, command) = match args.command {
+        Some(CampaignsCommand::Show { id, output }) => (Some(id), output, None),
+        command => (args.id, args.output, command),
+    };
+    let Some(command) = command else {
+        return match (&id, output.output) {
             (Some(id), Format::Json) => table::json(&CampaignJson::of(found(id)?)),
             (Some(id), Format::Table) => table::print(&story(found(id)?)),
             (None, format) => {
@@ -143,6 +154,8 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
         };
     };
     match command {
+        // It is printed above.
+        CampaignsCommand::Show { .. } => Ok(()),
         CampaignsCommand::Pause { id } => {
             let seen = found(&id)?;
             let id = &seen.campaign.id;

@@ -9,7 +9,7 @@ use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::cluster::{
     Database, Digest, Drift, Finding, Hostgroups, MemberName, MonitorCheck, Pinned, Proxy, ProxyName,
     ProxyStatus, Snapshot,
-    database::{BackendReport, MemberReport, Report},
+    database::{BackendReport, DatabaseReport, MemberReport},
     findings, words,
 };
 use crate::run::Shown;
@@ -18,7 +18,7 @@ use crate::run::Shown;
 #[derive(Serialize)]
 struct DatabaseJson<'a> {
     #[serde(flatten)]
-    report: Report,
+    report: DatabaseReport,
     proxies: Vec<ProxyJson<'a>>,
     /// About the database, worst first.
     findings: Vec<Finding>,
@@ -206,7 +206,7 @@ fn member(member: &MemberReport) -> Vec<String> {
     .to_vec()
 }
 
-fn proxy_row(proxy: &ProxyJson<'_>, report: &Report) -> Vec<String> {
+fn proxy_row(proxy: &ProxyJson<'_>, report: &DatabaseReport) -> Vec<String> {
     // Why it does not stands below, in what is found: a whole sentence would widen the table past any terminal.
     let state = match (proxy.answers, proxy.trouble) {
         (true, _) => "answers",

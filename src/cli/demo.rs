@@ -4,7 +4,7 @@ use std::{
     fs::OpenOptions,
     io::Write,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::{Path, PathBuf},
     pin::pin,
 };
@@ -75,6 +75,9 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
         return Err(Failure::Usage(
             "the demo brings its own cluster: --kubeconfig and --context do not go with it".into(),
         ));
+    }
+    for path in [&args.kubeconfig_out, &args.config_out].into_iter().flatten() {
+        may_be_written(path)?;
     }
     let layers = session::layers(common)?;
     let mut config = layers.config(Some(DEMO)).map_err(|e| Failure::Usage(e.to_string()))?;
@@ -189,8 +192,24 @@ pub(super) fn default_path() -> Result<PathBuf, Failure> {
     Ok(folder.join(format!("demo-{}.kubeconfig", std::process::id())))
 }
 
+/// Whether a file of that name may be written: what is there and is no file stays what it is, whoever we are.
+fn may_be_written(path: &Path) -> Result<(), Failure> {
+    let Ok(there) = std::fs::metadata(path) else { return Ok(()) };
+    let what = match there.file_type() {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(Failure::Usage(format!("{} is {what}: name a file, that is written or replaced", path.display())))
+}
+
 /// Writes a file that only its owner may read, replacing one that is there.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    may_be_written(path)?;
+    // A link leads to the file that is meant.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let cannot = |e| Failure::Failed(format!("cannot write {}: {e}", path.display()));
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),

@@ -17,8 +17,9 @@ use crate::{
 /// The arguments of `wheelhouse describe`.
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
-    /// A tenant (its workload), a node, or a pod; where names collide tenant/NAME, node/NAME or pod/NAME
-    what: String,
+    /// A tenant (its workload), a node, or a pod; where names collide with its kind: node worker-2, or node/worker-2
+    #[arg(value_names = ["KIND", "NAME"], num_args = 1..=2, required = true)]
+    what: Vec<String>,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = As::Words)]
     output: As,
@@ -35,10 +36,11 @@ enum As {
 /// The arguments of `wheelhouse events`.
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
-    /// A tenant (all of its namespace), a node, or a pod [default: everything]
-    what: Option<String>,
+    /// A tenant (all of its namespace), a node, or a pod, its kind before it where names collide [default: everything]
+    #[arg(value_names = ["KIND", "NAME"], num_args = 0..=2)]
+    what: Vec<String>,
     /// Not older than this, such as 10m
-    #[arg(long, value_name = "SPAN", value_parser = super::logs::span)]
+    #[arg(long, value_name = "SPAN", value_parser = super::span::span)]
     since: Option<Duration>,
     /// Warnings alone
     #[arg(long)]
@@ -51,7 +53,7 @@ pub(super) struct EventsArgs {
 pub(super) async fn run(common: &Common, args: DescribeArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let key = found(&snapshot, &args.what)?.0;
+    let key = found(&snapshot, &args.what.join("/"))?.0;
     let described = live::object(&session.wire, &key)
         .await
         .map_err(|why| Failure::Failed(format!("{key}: {}", table::plain(&why))))?;
@@ -83,7 +85,8 @@ struct EventJson<'a> {
 pub(super) async fn events(common: &Common, args: EventsArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let found = args.what.as_ref().map(|what| found(&snapshot, what)).transpose()?;
+    let what = args.what.join("/");
+    let found = (!what.is_empty()).then(|| found(&snapshot, &what)).transpose()?;
     let KubeEvents { all: mut events, unread } = match &found {
         Some((ObjectKey::Workload(workload), true)) => {
             let namespace = workload.key.namespace.clone();
@@ -146,6 +149,13 @@ fn json(event: &KubeEvent) -> EventJson<'_> {
 /// What is named, and whether it is a tenant.
 fn found(snapshot: &Snapshot, what: &str) -> Result<(ObjectKey, bool), Failure> {
     let (kind, name) = what.split_once('/').unwrap_or(("", what));
+    // As kubectl names them: what runs the pods of a tenant is the tenant here.
+    let kind = match kind {
+        "nodes" | "no" => "node",
+        "pods" | "po" => "pod",
+        "tenants" | "workload" | "deployment" | "deploy" | "statefulset" | "sts" => "tenant",
+        kind => kind,
+    };
     let is = |one: &str| kind.is_empty() || kind == one;
     let tenant = || {
         let tenant = snapshot.tenants.get(&TenantName::from(name))?;

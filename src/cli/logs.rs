@@ -51,7 +51,7 @@ pub(super) struct LogsArgs {
     #[arg(short, long, conflicts_with = "previous")]
     follow: bool,
     /// Not older than this, such as 10m
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = super::span::span)]
     since: Option<Duration>,
     /// So many of the last lines of each container, or `all` [default: 200, with --since all]
     #[arg(long, value_name = "N", value_parser = tail)]
@@ -117,11 +117,6 @@ struct Reading {
     troubles: Vec<String>,
     printed: bool,
     colours: bool,
-}
-
-/// A span of time, or what one looks like.
-pub(super) fn span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| format!("`{text}` is no span of time, such as 10m, 2h or 1d"))
 }
 
 pub(super) async fn run(common: &Common, args: LogsArgs) -> Result<(), Failure> {

@@ -35,7 +35,7 @@ pub(super) struct MigrateArgs {
     #[arg(long, value_enum, default_value_t = OnFailed::Restore)]
     on_failure: OnFailed,
     /// How long the migration may take [default: `deadline` of `migrations` in the configuration, 1h]
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", value_parser = super::span::span)]
     deadline: Option<Duration>,
     /// The tool that owns the manifests does not revert the changes meanwhile: you have paused it
     #[arg(long)]

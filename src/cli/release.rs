@@ -29,7 +29,7 @@ pub(super) struct ReleaseArgs {
     #[arg(long)]
     gitops_paused: bool,
     /// How long the new pods must stay ready without a restart; 0s: as soon as they are ready, it is done
-    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = super::span::span)]
     steady: Duration,
     #[command(flatten)]
     consent: act::Consent,

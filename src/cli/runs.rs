@@ -12,7 +12,10 @@ use crate::{
 
 /// The arguments of `wheelhouse runs`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct RunsArgs {
+    /// One run: its id, its last part, or the start of it [default: all, the newest first]
+    id: Option<String>,
     #[command(subcommand)]
     command: Option<RunsCommand>,
     /// How to print the list
@@ -90,7 +93,12 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             Failure::Failed(its.unwrap_or(why))
         })
     };
-    match args.command.unwrap_or(RunsCommand::List(args.output)) {
+    let command = match (args.command, args.id) {
+        (Some(command), _) => command,
+        (None, Some(id)) => RunsCommand::Show { id, output: args.output },
+        (None, None) => RunsCommand::List(args.output),
+    };
+    match command {
         RunsCommand::List(output) => {
             let unreadable = session.unreadable_journals(&snapshot);
             let unreadable: Vec<_> =

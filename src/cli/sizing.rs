@@ -18,7 +18,7 @@ pub(super) struct SizingArgs {
     /// One tenant; without it all of them
     tenant: Option<String>,
     /// Measure for so long before the advice is given
-    #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration, conflicts_with = "from")]
+    #[arg(long = "for", value_name = "SPAN", value_parser = super::span::span, conflicts_with = "from")]
     lasting: Option<Duration>,
     /// A recording of `wheelhouse record` instead of a cluster. Or measurements of one serving container of TENANT, a line each:
     /// TIME,MEMORY,REQUESTS (RFC 3339 or Unix seconds; bytes or an amount such as 412Mi; requests active then, or nothing)

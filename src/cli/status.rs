@@ -90,15 +90,21 @@ pub(super) async fn tell(mut session: Session, form: Form) -> Result<(), Failure
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
     let campaigns = session.campaigns(&snapshot);
-    let ranking = whatif::worst(&snapshot).unwrap_or_default();
     let unreadable = session.unreadable_journals(&snapshot);
-    let found = run::told(findings(&snapshot), &snapshot, &runs, &unreadable, whatif::findings(&ranking));
+    let found = wrong(&session, &snapshot, &runs);
     let status = status(&snapshot, &found, &runs, &campaigns, unreadable);
     match form {
         Form::Printed(Format::Json) => table::json(&status),
         Form::Plain => table::print(&plain::text(&status, &snapshot, &session.again)),
         Form::Printed(Format::Table) => table::print(&text(&status, &snapshot, &session.again)),
     }
+}
+
+/// Everything that is wrong, the worst first.
+pub(super) fn wrong(session: &Session, snapshot: &Snapshot, runs: &[RunSeen]) -> Vec<Finding> {
+    let ranking = whatif::worst(snapshot).unwrap_or_default();
+    let unreadable = session.unreadable_journals(snapshot);
+    run::told(findings(snapshot), snapshot, runs, &unreadable, whatif::findings(&ranking))
 }
 
 fn status<'a>(

@@ -29,7 +29,7 @@ pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Instruction, MostAdvanced, Position, Saved, Sheet, recovery};
-pub use report::{BackendReport, MemberReport, Report};
+pub use report::{BackendReport, DatabaseReport, MemberReport};
 pub use state::State;
 
 use super::Severity;
@@ -307,28 +307,32 @@ impl Database {
         self.members.iter().any(|r| r.now().is_some()) || !self.members.iter().any(blind)
     }
 
-    /// The database in a few characters, for the header of every screen: `galera 3/3 writer db1`. How bad it is say the
-    /// findings.
+    /// The database in a few characters: `galera 3/3 writer db1`. How bad it is say the findings.
     pub fn headline(&self) -> String {
+        self.heading().whole
+    }
+
+    /// The same with what a narrow header shows of it.
+    pub fn heading(&self) -> Headline {
         let unknown = self.members.iter().any(|r| r.state == State::Unknown);
         if unknown && self.members.iter().all(|r| r.now().is_none()) {
             // Those that were not asked yet may be well.
-            return "galera ?".into();
+            return Headline::of("galera ?", "galera ?");
         }
         if !self.members.is_empty() && self.view.is_none() {
             let any = |holds: fn(&Row) -> bool| self.members.iter().any(holds);
             return match (any(|r| r.now().is_some()), any(|r| r.state == State::Unreadable)) {
-                (true, _) => "galera NO QUORUM",
-                (false, true) => "galera CANNOT BE READ",
-                (false, false) => "galera DOES NOT ANSWER",
-            }
-            .into();
+                (true, _) => Headline::of("galera NO QUORUM", "galera NO QUORUM"),
+                (false, true) => Headline::of("galera CANNOT BE READ", "galera UNREADABLE"),
+                (false, false) => Headline::of("galera DOES NOT ANSWER", "galera NO ANSWER"),
+            };
         }
         let alone = self.members.is_empty();
-        let mut text = match alone {
+        let count = match alone {
             true => format!("proxysql {}/{}", self.answering.0, self.answering.1),
             false => format!("galera {}/{}", self.quorum.present(), self.quorum.expected),
         };
+        let mut text = count.clone();
         if self.members.iter().any(|r| r.state == State::Split { foreign: false }) {
             text.push_str(" SPLIT BRAIN");
         }
@@ -356,7 +360,26 @@ impl Database {
                 text.push_str(&format!(" writers {}", names.join(", ")));
             }
         }
-        text
+        Headline { whole: text, short: count, counted: true, galera: !alone }
+    }
+}
+
+/// The database in a few characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headline {
+    /// `galera 3/3 writer db1`
+    pub whole: String,
+    /// `galera 3/3`: without who takes the writes; and what stands in the place of the count in fewer letters.
+    pub short: String,
+    /// Those that answer are counted: nothing that says more than a finding stands in their place.
+    pub counted: bool,
+    /// It is about Galera: members are configured.
+    pub galera: bool,
+}
+
+impl Headline {
+    fn of(whole: &str, short: &str) -> Self {
+        Self { whole: whole.into(), short: short.into(), counted: false, galera: true }
     }
 }
 

@@ -168,6 +168,18 @@ impl Healths {
         all
     }
 
+    /// How many are in that state.
+    pub fn count(&self, health: Health) -> usize {
+        match health {
+            Health::Down => self.down,
+            Health::Degraded => self.degraded,
+            Health::Unknown => self.unknown,
+            Health::AtRisk => self.at_risk,
+            Health::Ok => self.ok,
+            Health::Parked => self.parked,
+        }
+    }
+
     /// How grave it is that tenants are in that state.
     pub fn severity(&self, health: Health) -> Severity {
         match health {
@@ -180,13 +192,9 @@ impl Healths {
 
     /// Those that are not as they should be, the worst first: `2 down`, `1 degraded`, `4 at risk`.
     pub fn words(&self) -> Vec<(Health, String)> {
-        let all = [
-            (Health::Down, self.down),
-            (Health::Degraded, self.degraded),
-            (Health::Unknown, self.unknown),
-            (Health::AtRisk, self.at_risk),
-        ];
-        all.into_iter().filter(|(_, n)| *n > 0).map(|(health, n)| (health, format!("{n} {health}"))).collect()
+        let all = [Health::Down, Health::Degraded, Health::Unknown, Health::AtRisk];
+        let all = all.into_iter().map(|health| (health, self.count(health)));
+        all.filter(|(_, n)| *n > 0).map(|(health, n)| (health, format!("{n} {health}"))).collect()
     }
 }
 

@@ -68,12 +68,12 @@ struct Ring {
     /// Oldest first.
     hours: Vec<Hour>,
     trend: Option<Trend>,
-    forecast: Option<Forecast>,
+    forecast: Option<Growth>,
 }
 
 /// That a tenant's headroom will be used up, as it was told last.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Forecast {
+pub struct Growth {
     /// Until then, from the newest sample on.
     pub left: SignedDuration,
     /// Bytes a minute that its memory grows.
@@ -209,7 +209,7 @@ impl History {
     }
 
     /// That its headroom will be used up, and when.
-    pub fn forecast(&self, tenant: &TenantName) -> Option<&Forecast> {
+    pub fn forecast(&self, tenant: &TenantName) -> Option<&Growth> {
         self.rings.get(tenant)?.forecast.as_ref()
     }
 
@@ -293,7 +293,7 @@ impl Ring {
             return;
         };
         self.forecast = match (self.forecast, left) {
-            (before, Some(left)) => Some(Forecast {
+            (before, Some(left)) => Some(Growth {
                 left,
                 rise: Memory(trend.bytes_per_minute as u64),
                 took: before.map_or(trend.seconds, |told| told.took),
@@ -304,7 +304,7 @@ impl Ring {
                 let passed = self.samples.iter().rev().nth(1).map_or(0, |before| last.at - before.at);
                 let left = told.left - SignedDuration::from_secs(passed.into());
                 let stays = i64::from(last.at - since) < told.took && left.is_positive();
-                stays.then_some(Forecast { left, refuted: Some(since), ..told })
+                stays.then_some(Growth { left, refuted: Some(since), ..told })
             }
             (None, None) => None,
         };

@@ -6,8 +6,9 @@ pub fn near<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&
         let inside = !wanted.is_empty() && known.contains(wanted);
         (if inside { 1 } else { distance(wanted, known) }, known)
     });
-    let mut near: Vec<_> =
-        near.filter(|(distance, known)| *distance <= 1 + known.chars().count() / 3).collect();
+    // Of a short word little can be misspelt.
+    let most = |known: &str| 1 + known.chars().count().min(wanted.chars().count()) / 3;
+    let mut near: Vec<_> = near.filter(|(distance, known)| *distance <= most(known)).collect();
     near.sort();
     near.into_iter().take(3).map(|(_, known)| known).collect()
 }
@@ -51,5 +52,6 @@ mod tests {
         assert_eq!(distance("globex", "glboex"), 2);
         assert_eq!(near("theem", ["theme", "tenants", "context"]), ["theme"]);
         assert_eq!(near("xyz", ["theme", "tenants"]), Vec::<&str>::new());
+        assert_eq!(near("foo", ["follow", "forwards"]), Vec::<&str>::new());
     }
 }

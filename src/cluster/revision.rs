@@ -32,7 +32,7 @@ pub struct Template {
 
 /// One thing in which two templates differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
+pub struct TemplateDifference {
     /// What: `image of php-fpm`, `env APP_ENV of php-fpm`, `limits.memory of nginx`.
     pub what: String,
     /// In the one; `None`: it is not set there.
@@ -41,7 +41,7 @@ pub struct Difference {
     pub to: Option<String>,
 }
 
-impl Difference {
+impl TemplateDifference {
     /// In a line.
     pub fn words(&self) -> String {
         let one = |text: &Option<String>| text.clone().unwrap_or_else(|| "not set".into());
@@ -55,12 +55,12 @@ impl Difference {
 }
 
 /// How two templates differ: images first, then environment and resources, then all else.
-pub fn differences(from: &Template, to: &Template) -> Vec<Difference> {
+pub fn differences(from: &Template, to: &Template) -> Vec<TemplateDifference> {
     let mut names: Vec<_> = from.settings.keys().chain(to.settings.keys()).collect();
     names.sort_by_key(|name| (rank(name), (*name).clone()));
     names.dedup();
     let differs = |name: &&String| from.settings.get(*name) != to.settings.get(*name);
-    let of = |name: &String| Difference {
+    let of = |name: &String| TemplateDifference {
         what: name.clone(),
         from: from.settings.get(name).cloned(),
         to: to.settings.get(name).cloned(),
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn two_templates_differ_in_image_environment_and_resources_and_no_secret_is_told() {
         let (old, new) = (template(1, "app:1", "512Mi", "hunter1"), template(2, "app:2", "640Mi", "hunter2"));
-        let words: Vec<_> = differences(&new, &old).iter().map(Difference::words).collect();
+        let words: Vec<_> = differences(&new, &old).iter().map(TemplateDifference::words).collect();
         assert_eq!(
             words,
             [

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    clipboard,
+    alike, clipboard,
     contexts::Look,
     forwards::Forwards,
     report::{incident, saved},
@@ -35,7 +35,7 @@ use crate::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
     },
-    ui::{Draft, Outlook, Question},
+    ui::Draft,
     wire::exec::Exec,
 };
 
@@ -185,10 +185,7 @@ impl Performer {
             }
             Effect::StopObject => stop(self.object.take()),
             Effect::KeepTheme { configured, chosen } => {
-                if let Err(why) = super::themes::keep(&self.state_dir, &configured, &chosen) {
-                    let text = format!("the theme cannot be kept in {}: {why}", self.state_dir.display());
-                    let _ = self.tell.try_send(Msg::Notice(Severity::Warning, text));
-                }
+                alike::keep_theme(&self.state_dir, (&configured, &chosen), &self.tell);
             }
             // Only a recording has other moments.
             Effect::Seek(_) => {}
@@ -202,7 +199,9 @@ impl Performer {
                 });
             }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
-            Effect::Foresee(question) => self.foresee(question),
+            Effect::Foresee(question) => {
+                alike::foresee(&self.forecast, self.seen.borrow().clone(), question, &self.tell);
+            }
             Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.look.config.moves.clone();
@@ -305,11 +304,7 @@ impl Performer {
                     onlooker.asked();
                 }
             }
-            Effect::Suspend => {
-                screen::leave();
-                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
-                screen::enter()?;
-            }
+            Effect::Suspend => alike::suspend()?,
             // The loop draws every cell again by itself.
             Effect::Redraw => {}
         }
@@ -383,16 +378,6 @@ impl Performer {
                 }
                 Err(why) => Msg::Notice(Severity::Warning, format!("{file} cannot be written: {why}")),
             });
-        });
-    }
-
-    /// Predicts on a thread of its own: it may take as long as some frames.
-    fn foresee(&self, question: Option<Question>) {
-        let (forecast, seen, tell) = (self.forecast.clone(), self.seen.borrow().clone(), self.tell.clone());
-        tokio::task::spawn_blocking(move || {
-            let mut forecast = forecast.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let outlook = Outlook::of(&mut forecast, seen, question);
-            let _ = tell.blocking_send(Msg::Foreseen(Box::new(outlook)));
         });
     }
 

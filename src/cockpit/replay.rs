@@ -11,12 +11,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::backend::Backend as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::{
-    INBOX, clipboard,
+    INBOX, alike, clipboard,
     report::{incident, saved},
-    screen, themes,
+    screen,
 };
 use crate::{
     app::{self, App, Effect, Msg, Setup},
@@ -25,7 +25,7 @@ use crate::{
     plan::whatif::Forecast,
     record::Recording,
     run::{self, campaign},
-    ui::{Outlook, Replay, Seek},
+    ui::{Replay, Seek},
 };
 
 /// Why nothing is asked of a cluster.
@@ -58,14 +58,9 @@ pub async fn replay(
         app::update(&mut app, Msg::Notice(Severity::Warning, gap), Timestamp::now());
     }
     let (tell, inbox) = mpsc::channel(INBOX);
-    let (ask, asked) = watch::channel(false);
-    tokio::spawn(async move {
-        super::asked_to_stop().await;
-        ask.send_replace(true);
-    });
     let listening = [
         tokio::spawn(super::sizes(tell.clone())),
-        tokio::spawn(super::signals(asked, tell.clone())),
+        tokio::spawn(super::signals(alike::asked(), tell.clone())),
         tokio::spawn(super::keys(tell.clone())),
     ];
     let mut player = Player {
@@ -121,12 +116,7 @@ impl Player {
             Effect::Export(from, until) => self.export(from, until),
             Effect::Foresee(question) => {
                 let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let (forecast, tell) = (self.forecast.clone(), self.tell.clone());
-                tokio::task::spawn_blocking(move || {
-                    let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
-                    let outlook = Outlook::of(&mut forecast, seen, question);
-                    let _ = tell.blocking_send(Msg::Foreseen(Box::new(outlook)));
-                });
+                alike::foresee(&self.forecast, seen, question, &self.tell);
             }
             Effect::WatchTenant(tenant, _) => {
                 let why = format!("{RECORDED}: events of Kubernetes are not in it");
@@ -147,16 +137,9 @@ impl Player {
             }
             Effect::Copy(text) => clipboard::copy(&text, backend, &self.tell)?,
             Effect::KeepTheme { configured, chosen } => {
-                if let Err(why) = themes::keep(&self.state_dir, &configured, &chosen) {
-                    let text = format!("the theme cannot be kept in {}: {why}", self.state_dir.display());
-                    self.say(Severity::Warning, text);
-                }
+                alike::keep_theme(&self.state_dir, (&configured, &chosen), &self.tell);
             }
-            Effect::Suspend => {
-                screen::leave();
-                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
-                screen::enter()?;
-            }
+            Effect::Suspend => alike::suspend()?,
             Effect::Login => {
                 self.answer(Msg::Returned(Severity::Warning, format!("{RECORDED}: nobody logs in")))
             }

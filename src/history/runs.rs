@@ -42,7 +42,7 @@ fn of_run(known: &RunSeen) -> Vec<Happened> {
             Event::Finished { outcome: Outcome::Done, .. } => Turn::Better,
             _ => Turn::Change,
         };
-        let text = run::describe(run, &entry.event)?;
+        let (_, text) = run::entry(run, &entry.event)?;
         Some(Happened {
             time: entry.at,
             kind: Kind::Run,
@@ -50,7 +50,7 @@ fn of_run(known: &RunSeen) -> Vec<Happened> {
             tenant: about.and_then(About::tenant).cloned().or_else(|| only.clone()),
             node: about.and_then(node),
             name: run.id.clone(),
-            text: format!("{} {}", entry.by, without_sign(&text)),
+            text: format!("{} {text}", entry.by),
         })
     });
     told.collect()
@@ -74,7 +74,7 @@ fn of_campaign(known: &CampaignSeen) -> Vec<Happened> {
             campaign::Event::Began { .. } | campaign::Event::Done { .. } => return None,
             _ => Turn::Change,
         };
-        let text = campaign::describe(of, &entry.event);
+        let (_, text) = campaign::entry(of, &entry.event);
         Some(Happened {
             time: entry.at,
             kind: Kind::Campaign,
@@ -82,7 +82,7 @@ fn of_campaign(known: &CampaignSeen) -> Vec<Happened> {
             tenant: None,
             node: None,
             name: of.id.clone(),
-            text: format!("{} {}", entry.by, without_sign(&text)),
+            text: format!("{} {text}", entry.by),
         })
     });
     told.collect()
@@ -94,9 +94,4 @@ fn node(about: &About) -> Option<NodeName> {
         About::Node(name) => Some(name.clone()),
         _ => None,
     }
-}
-
-/// The sentence without the sign before it.
-fn without_sign(text: &str) -> &str {
-    text.trim_start_matches(['▸', '✓', '▲', '✖', '–', ' '])
 }

@@ -11,7 +11,7 @@ use crate::cluster::{Key, Memory, NodeName, TenantName, Uid, WorkloadKey, words:
 
 mod carry;
 
-pub use carry::{Refusal, plan};
+pub use carry::{RefusedMove, plan};
 pub(super) use carry::{back, planned};
 
 /// One pod goes from one node to another.
@@ -88,6 +88,20 @@ pub enum Reason {
     Drained,
     /// An operator asked for this move.
     Asked,
+}
+
+impl Reason {
+    /// The same in a dozen letters.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::OneNode { .. } => "one node".into(),
+            Self::Doubled { .. } => "doubled".into(),
+            Self::MakesRoom { .. } => "makes room".into(),
+            Self::Uneven { from, to } => format!("{from} % to {to} %"),
+            Self::Drained => "drained".into(),
+            Self::Asked => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Reason {

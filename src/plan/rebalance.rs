@@ -43,7 +43,7 @@ mod tests;
 
 pub use aim::{Aim, Samples, Scheme, kind_of, usual_start};
 use stage::Stage;
-pub use targets::{Target, Targets, targets};
+pub use targets::{TargetNode, Targets, targets};
 
 pub use drain::{elsewhere, emptied, residents};
 pub use given::given;

@@ -8,7 +8,7 @@ use super::{
     About, Change, Check, Intent, PLACED_AS_THEY_COME, Part, Plan, RolledOut, SetTemplate, Step, Verdict,
     check, migrate::checks,
 };
-use crate::cluster::{Difference, Revision, Snapshot, Template, TenantName, differences};
+use crate::cluster::{Revision, Snapshot, Template, TemplateDifference, TenantName, differences};
 
 /// Seconds a write may take.
 const WRITE_WITHIN: u32 = 30;
@@ -25,7 +25,7 @@ pub struct Rollback {
     /// The one it gets.
     pub to: Revision,
     /// How they differ.
-    pub differs: Vec<Difference>,
+    pub differs: Vec<TemplateDifference>,
     /// The operator says that the tool that owns the manifests does not revert it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gitops_paused: bool,

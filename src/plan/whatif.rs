@@ -34,6 +34,9 @@ pub use database::{DatabaseLoss, machine};
 pub use forecast::Forecast;
 pub use words::Sentence;
 
+/// The rule of what is found of the loss of a node.
+pub const RULE: &str = "n-1";
+
 /// How nodes are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -292,7 +295,7 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         n => format!("; {n} other nodes do harm too if they fail"),
     };
     vec![Finding {
-        rule: "n-1",
+        rule: RULE,
         severity: Severity::Warning,
         subject: Subject::Node(worst.node.clone()),
         text: format!("if it fails: {}{more}", says.join("; ")),

@@ -77,7 +77,7 @@ pub use next::{Next, next};
 pub use reading::{Counts, is_of_tenant};
 pub use rehearse::{Refusals, refusals, rehearse};
 pub use seen::{CampaignSeen, Offers, back};
-pub use tell::{describe, words};
+pub use tell::{describe, entry, words};
 pub use tenants::rehearse_tenants;
 pub use wish::{Asked, Wish};
 

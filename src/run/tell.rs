@@ -85,40 +85,45 @@ pub fn left_by_losing_it(run: &Run, seen: &Snapshot) -> Option<String> {
     })
 }
 
-/// One of its entries in a sentence; `None` for an event that says nothing to people.
+/// One of its entries in a sentence, its sign before it; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
+    entry(run, event).map(|(sign, text)| format!("{sign} {text}"))
+}
+
+/// One of its entries: its sign, and the sentence.
+pub fn entry(run: &Run, event: &Event) -> Option<(&'static str, String)> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
         Some(step) => run.plan().words(&step.change),
         None => format!("step {}", step + 1),
     };
     Some(match event {
         Event::Taken if run.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
-            format!("▸ run {} began", run.id)
+            ("▸", format!("run {} began", run.id))
         }
-        Event::Taken => format!("▸ run {} was taken up again", run.id),
-        Event::Started { step } => format!("▸ {}", change(step)),
-        Event::Done { step, text } if text.is_empty() => format!("✓ {}", change(step)),
-        Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
-        Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
+        Event::Taken => ("▸", format!("run {} was taken up again", run.id)),
+        Event::Started { step } => ("▸", format!("{}", change(step))),
+        Event::Done { step, text } if text.is_empty() => ("✓", format!("{}", change(step))),
+        Event::Done { step, text } => ("✓", format!("{}: {text}", change(step))),
+        Event::Skipped { step, text } => ("✓", format!("{}: not needed, {text}", change(step))),
         // The text says so itself.
-        Event::Verified { about, as_predicted: true, text } => format!("✓ {about}: {text}"),
+        Event::Verified { about, as_predicted: true, text } => ("✓", format!("{about}: {text}")),
         Event::Verified { about, as_predicted: false, text } => {
-            format!("▲ {about}: not as predicted, {text}")
+            ("▲", format!("{about}: not as predicted, {text}"))
         }
-        Event::Harmed { tenant, harm } => format!("▲ {tenant} {}", harm.words()),
-        Event::TakenBack { step, text } => format!("▲ taken back: {}: {text}", change(step)),
+        Event::Harmed { tenant, harm } => ("▲", format!("{tenant} {}", harm.words())),
+        Event::TakenBack { step, text } => ("▲", format!("taken back: {}: {text}", change(step))),
         Event::Paused { step, asked: true, .. } if run.paused_by().is_some() => {
             let by = run.paused_by().unwrap_or_default();
-            format!("▲ paused by {by} at step {} of {}", step + 1, run.plan().steps.len())
+            ("▲", format!("paused by {by} at step {} of {}", step + 1, run.plan().steps.len()))
         }
         Event::Paused { step, why, .. } => {
-            format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
+            ("▲", format!("paused at step {} of {}: {why}", step + 1, run.plan().steps.len()))
         }
-        Event::Leaving { why } => format!("▲ goes no further: {why}"),
-        Event::Versions(read) => format!("✓ {} has {}", read.table, read.words()),
+        Event::Leaving { why } => ("▲", format!("goes no further: {why}")),
+        Event::Versions(read) => ("✓", format!("{} has {}", read.table, read.words())),
         Event::Log(_) => return None,
-        Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),
-        Event::Finished { outcome: Outcome::Failed, text } => format!("✖ failed: {text}"),
-        Event::Undone { by_run } => format!("✓ taken back by run {by_run}"),
+        Event::Finished { outcome: Outcome::Done, text } => ("✓", format!("done: {text}")),
+        Event::Finished { outcome: Outcome::Failed, text } => ("✖", format!("failed: {text}")),
+        Event::Undone { by_run } => ("✓", format!("taken back by run {by_run}")),
     })
 }

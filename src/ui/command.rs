@@ -3,17 +3,21 @@
 
 pub mod habits;
 mod keys;
+mod on;
 mod sort;
 mod spelling;
 mod table;
+mod takes;
 
 use std::borrow::Cow;
 
 pub use self::{
     keys::{BadKey, bind, install, table},
+    on::On,
     sort::Sort,
     spelling::{key_name, key_sign},
     table::COMMANDS,
+    takes::Takes,
 };
 
 /// What a key or a name asks for.
@@ -280,111 +284,6 @@ impl Command {
     }
 }
 
-/// Where a command applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On {
-    /// On every screen.
-    Any,
-    /// The tenants.
-    Tenants,
-    /// The nodes.
-    Nodes,
-    /// One node.
-    Node,
-    /// One tenant.
-    Tenant,
-    /// The runs.
-    Runs,
-    /// One run.
-    Run,
-    /// A campaign: many moves that were agreed to at once.
-    Campaign,
-    /// The findings.
-    Findings,
-    /// What happens if nodes are lost.
-    WhatIf,
-    /// The nodes by the harm of their loss.
-    Ranking,
-    /// The headroom of a tenant.
-    Headroom,
-    /// The database.
-    Database,
-    /// The recovery sheet.
-    Recovery,
-    /// An object, described.
-    Object,
-    /// A log.
-    Log,
-    /// The port-forwards.
-    Forwards,
-    /// The action log.
-    Actions,
-    /// What happened in the last hours.
-    Timeline,
-    /// Two moments of a recording.
-    Compare,
-    /// Every screen, where a recording is replayed.
-    Replay,
-    /// The review of a plan.
-    Review,
-}
-
-impl On {
-    /// Every place, in the order of the help.
-    pub const ALL: [Self; 22] = [
-        Self::Any,
-        Self::Tenants,
-        Self::Tenant,
-        Self::Nodes,
-        Self::Node,
-        Self::Runs,
-        Self::Run,
-        Self::Campaign,
-        Self::Findings,
-        Self::WhatIf,
-        Self::Ranking,
-        Self::Headroom,
-        Self::Database,
-        Self::Recovery,
-        Self::Object,
-        Self::Log,
-        Self::Forwards,
-        Self::Actions,
-        Self::Timeline,
-        Self::Compare,
-        Self::Replay,
-        Self::Review,
-    ];
-
-    /// The heading in the help.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Any => "Everywhere",
-            Self::Tenants => "Tenants",
-            Self::Nodes => "Nodes",
-            Self::Node => "A node",
-            Self::Tenant => "A tenant",
-            Self::Runs => "Runs",
-            Self::Run => "A run",
-            Self::Campaign => "A campaign",
-            Self::Findings => "Findings",
-            Self::WhatIf => "What if",
-            Self::Ranking => "Nodes by harm",
-            Self::Headroom => "Headroom",
-            Self::Database => "Database",
-            Self::Recovery => "Recovery sheet",
-            Self::Object => "An object",
-            Self::Log => "A log",
-            Self::Forwards => "Port-forwards",
-            Self::Actions => "Action log",
-            Self::Timeline => "Timeline",
-            Self::Compare => "Two moments",
-            Self::Replay => "A recording",
-            Self::Review => "Review of a plan",
-        }
-    }
-}
-
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -408,70 +307,6 @@ pub struct Entry {
     pub takes: Takes,
     /// By its name it applies on every screen, wherever its key does.
     pub anywhere: bool,
-}
-
-/// What a command takes on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// Nothing.
-    Nothing,
-    /// A tenant.
-    Tenant,
-    /// A tenant and a number.
-    TenantNumber,
-    /// A node, or nothing.
-    Node,
-    /// A member of the database, and a number; or nothing: the selected one.
-    MemberNumber,
-    /// The address of a server, or nothing.
-    Server,
-    /// A run.
-    Run,
-    /// A theme.
-    Theme,
-    /// A column.
-    Column,
-    /// Any text.
-    Text,
-    /// A span of time, or nothing: the next longer one.
-    Span,
-    /// The name of a file, or nothing.
-    File,
-    /// A context.
-    Context,
-    /// A namespace, or all.
-    Namespace,
-    /// A tenant or a pod, and ports; or nothing: what is selected.
-    Ports,
-    /// A tenant or a pod, and a container; or nothing: what is selected.
-    Pod,
-    /// A moment.
-    Time,
-}
-
-impl Takes {
-    /// As the help shows it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nothing => "",
-            Self::Tenant => "TENANT",
-            Self::TenantNumber => "TENANT NUMBER",
-            Self::Node => "[NODE]",
-            Self::MemberNumber => "[MEMBER NUMBER]",
-            Self::Server => "[HOST:PORT]",
-            Self::Run => "RUN",
-            Self::Theme => "THEME",
-            Self::Column => "COLUMN",
-            Self::Text => "TEXT",
-            Self::Span => "[SPAN]",
-            Self::File => "[FILE]",
-            Self::Ports => "[TENANT|POD LOCAL:REMOTE]",
-            Self::Context => "NAME",
-            Self::Namespace => "NAME|all",
-            Self::Pod => "[TENANT|POD [CONTAINER]]",
-            Self::Time => "TIME",
-        }
-    }
 }
 
 impl Entry {
@@ -559,6 +394,34 @@ mod tests {
                     assert_eq!(before, None, "{key} on {place:?}: {} too", e.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_key_that_orders_rows_acts_elsewhere() {
+        for sort in COMMANDS.iter().filter(|e| matches!(e.command, Command::Sort(_))) {
+            for key in sort.keys {
+                let acts = COMMANDS.iter().find(|e| e.acts && e.keys.contains(key));
+                assert!(
+                    acts.is_none(),
+                    "{key} of {} is the key of {} too",
+                    sort.name,
+                    acts.map_or("", |e| e.name)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_bar_names_a_command_as_the_help_does() {
+        // These say what happens, in a place where the name says less.
+        let own = [Command::Yes, Command::Loss, Command::At, Command::Escape];
+        for e in COMMANDS.iter().filter(|e| !own.contains(&e.command)) {
+            let Some((_, word)) = e.bar else { continue };
+            let word = word.to_lowercase().replace(' ', "-");
+            let names = || e.aliases.iter().chain([&e.name]);
+            let same = names().any(|name| name.contains(&*word) || word.contains(name));
+            assert!(same, "{word} is {}", e.name);
         }
     }
 

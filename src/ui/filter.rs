@@ -106,7 +106,7 @@ impl Filter {
     /// `None`: there is nothing to ask yet.
     fn term(&mut self, not: bool, word: &str, fields: &'static Fields) -> Option<Term> {
         if let Some((name, value)) = word.split_once(':')
-            && let Some(column) = fields.columns.iter().find(|known| known.eq_ignore_ascii_case(name))
+            && let Some(column) = column(name, fields.columns)
         {
             let test = (!value.is_empty()).then(|| self.of_column(value))?;
             return Some(Term { not, of: Subject::Column(column), test });
@@ -197,12 +197,23 @@ impl Filter {
             Some(word) => format!(", “{word}” is taken as text"),
             None => String::new(),
         };
-        let unknown = match &self.unknown {
-            Some((name, columns)) => format!(", {name} is no column: there are {}", columns.join(" ")),
-            None => String::new(),
-        };
-        Some(format!("filter “{}”{literal}{unknown}", self.text))
+        Some(format!("filter “{}”{literal}", self.text))
     }
+
+    /// What is asked of a column that is not there, in a sentence.
+    pub fn mistake(&self) -> Option<String> {
+        let (name, columns) = self.unknown.as_ref()?;
+        Some(format!("{name} is no column: there are {}; the filter looks for it as text", columns.join(" ")))
+    }
+}
+
+/// The column of that name, or the only one that begins so.
+fn column(name: &str, columns: &'static [&'static str]) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let begins = |known: &&&'static str| name.len() > 1 && known.starts_with(&name);
+    let exact = columns.iter().find(|known| **known == name);
+    let mut like = columns.iter().filter(begins);
+    exact.or_else(|| like.next().filter(|_| like.next().is_none())).copied()
 }
 
 impl Test {
@@ -277,6 +288,8 @@ mod tests {
             "\\!x|acme",
             "node:worker-3",
             "NODE:worker",
+            "nod:worker-3",
+            "rest:>5",
             "node:",
             "node:worker-[34]$",
             "!node:worker-1",
@@ -317,12 +330,14 @@ mod tests {
         filter.set("error", &NO_FIELDS);
         assert_eq!(filter.words().as_deref(), Some("filter “error”"));
         for (text, words) in [
-            ("nod:worker", "filter “nod:worker”, nod is no column: there are node restarts"),
+            ("nide:worker", "filter “nide:worker”"),
             ("node:worker", "filter “node:worker”"),
             ("http://x std::io 10:30 Error:x e:", "filter “http://x std::io 10:30 Error:x e:”"),
         ] {
             filter.set(text, &FIELDS);
             assert_eq!(filter.words().as_deref(), Some(words));
+            let mistake = "nide is no column: there are node restarts; the filter looks for it as text";
+            assert_eq!(filter.mistake().as_deref(), text.starts_with("nide").then_some(mistake));
         }
         filter.clear();
         assert!(filter.is_empty() && filter.words().is_none());

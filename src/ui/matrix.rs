@@ -36,6 +36,8 @@ pub struct Row {
     pub after: Pods,
     /// Why, in a few words.
     pub why: String,
+    /// The same in fewer.
+    pub brief: String,
     /// The places of its moves among all.
     pub moves: Vec<usize>,
 }
@@ -57,8 +59,14 @@ pub fn rows<'a>(
         let Some(tenant) = &moved.tenant else { continue };
         let place = *places.entry(tenant.clone()).or_insert_with(|| {
             let before = before(tenant);
-            let why = moved.reason.to_string();
-            rows.push(Row { tenant: tenant.clone(), after: before.clone(), before, why, moves: Vec::new() });
+            rows.push(Row {
+                tenant: tenant.clone(),
+                after: before.clone(),
+                before,
+                why: moved.reason.to_string(),
+                brief: moved.reason.brief(),
+                moves: Vec::new(),
+            });
             rows.len() - 1
         });
         let row = &mut rows[place];
@@ -239,10 +247,12 @@ impl Matrix {
         }
     }
 
-    /// Why, at the right, where there is room.
-    pub fn why(&self, pen: &mut Pen<'_>, y: u16, text: &str) {
+    /// Why, at the right, where there is room: in the words that fit whole.
+    pub fn why(&self, pen: &mut Pen<'_>, y: u16, text: &str, brief: &str) {
         if let Some(x) = self.why {
-            pen.line(x, y, pen.width().saturating_sub(x), &[piece(text, Role::Muted)]);
+            let room = pen.width().saturating_sub(x);
+            let text = if format::width(text) <= room || brief.is_empty() { text } else { brief };
+            pen.line(x, y, room, &[piece(text, Role::Muted)]);
         }
     }
 }

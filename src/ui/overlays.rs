@@ -331,6 +331,17 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
     pen.line(0, y, pen.width(), &keys(&[(&command::sign(Command::Yes), yes, true), ("esc", "cancel", true)]));
 }
 
+/// A line of kubectl with the path of its kubeconfig cut to the name of the file: copied it is whole.
+fn short_path(line: &str) -> String {
+    const FLAG: &str = "--kubeconfig ";
+    let Some((before, rest)) = line.split_once(FLAG) else { return line.to_owned() };
+    let (path, after) = rest.split_once(' ').unwrap_or((rest, ""));
+    match path.rsplit_once('/') {
+        Some((folder, name)) if format::width(folder) > 4 => format!("{before}{FLAG}…/{name} {after}"),
+        _ => line.to_owned(),
+    }
+}
+
 /// A line of the review with its label before it, in as many lines as it needs. Returns the next free line.
 fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {
     pen.put(0, y, 8, label, Role::Muted);

@@ -26,6 +26,8 @@ pub mod tenants;
 pub mod timeline;
 pub mod whatif;
 
+use std::borrow::Cow;
+
 use super::{
     chrome,
     command::{self, Command},
@@ -169,16 +171,20 @@ fn heading(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
     pen.put(x, y, pen.width().saturating_sub(x), text, Role::Title)
 }
 
+/// Whom a finding is about, in so many columns.
+fn about<'n>(cx: &Cx<'_>, subject: &'n Subject, columns: u16) -> Cow<'n, str> {
+    match subject {
+        Subject::Tenant(name) => cx.tenant_name(name, columns),
+        Subject::Node(name) => cx.node_name(name, columns),
+        other => database::short(&database::label(cx, other), columns).to_string().into(),
+    }
+}
+
 /// One finding on one line: glyph, subject, text, age; the text takes what room there is.
 fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &Cx<'_>, name_width: u16) {
     let severity = Some(finding.severity);
     pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
-    let name = match &finding.subject {
-        Subject::Tenant(name) => cx.tenant_name(name, name_width),
-        Subject::Node(name) => cx.node_name(name, name_width),
-        other => database::short(&database::label(cx, other), name_width).to_string().into(),
-    };
-    pen.put(4, y, name_width, &name, Role::Text);
+    pen.put(4, y, name_width, &about(cx, &finding.subject, name_width), Role::Text);
     let x = 5 + name_width;
     let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
     // It stands below what it follows from.

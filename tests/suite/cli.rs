@@ -1,6 +1,10 @@
 //! The commands, as a user or a script runs them, against an embedded cluster served by another process.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
 
@@ -258,4 +262,75 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     let undone = demo.json(0, &["runs", "undo", &id, "--yes", "-o", "json"]);
     assert_eq!(undone["state"], "done", "{undone}");
     assert_eq!(tenant(&demo, "acme")["desired"], from);
+}
+
+#[test]
+fn what_is_no_file_is_never_replaced_by_one() {
+    let home = Home::new();
+    let (folder, pipe) = (home.path("folder"), home.path("pipe"));
+    fs::create_dir_all(&folder).expect("a folder");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let link = home.path("link");
+    symlink("/dev/null", &link).expect("a link");
+    for (flag, path, what) in [
+        ("--kubeconfig-out", &folder, "a folder"),
+        ("--kubeconfig-out", &pipe, "a pipe"),
+        ("--kubeconfig-out", &link, "a device"),
+        ("--config-out", &pipe, "a pipe"),
+        ("--config-out", &link, "a device"),
+    ] {
+        let kind = fs::metadata(path).expect("it is there").file_type();
+        let path = path.to_str().expect("a path");
+        let output = home.run(&["demo", "--serve", flag, path]);
+        let (_, err) = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{flag} {path}: {err}");
+        assert!(err.contains(&format!("{path} is {what}: name a file")), "{err}");
+        assert_eq!(fs::metadata(path).expect("it is there still").file_type(), kind, "{path}");
+    }
+    assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+}
+
+#[test]
+fn a_span_and_a_theme_that_are_none_are_told_in_a_sentence() {
+    let home = Home::new();
+    for (arguments, why) in [
+        (&["status", "--timeout", "abc"][..], "`abc` is no span of time, such as 10m, 2h or 1d"),
+        (&["status", "--timeout", "0s"], "`0s` is no time at all; give one such as 10s or 5m"),
+        (&["actions", "--since", "abc"], "`abc` is no span of time"),
+        (&["events", "--since", "abc"], "`abc` is no span of time"),
+        (&["status", "--theme", "nope"], "nope"),
+        (&["doctor", "--theme", "nope"], "nope"),
+    ] {
+        let output = home.run(arguments);
+        let (_, err) = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {err}");
+        assert!(err.contains(why), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn an_object_is_named_as_kubectl_names_it_and_every_list_shows_one_of_its_own() {
+    let demo = Demo::cluster("--tenants 4 --nodes 3 --seed 7 --scenario node-recovered --speed 20");
+    for words in [&["node", "worker-2"][..], &["node/worker-2"], &["worker-2"], &["no", "worker-2"]] {
+        let arguments: Vec<_> = ["describe"].iter().chain(words).copied().collect();
+        let (out, _) = demo.run(0, &arguments);
+        assert!(out.contains("worker-2"), "{words:?}: {out}");
+    }
+    let (_, err) = demo.run(2, &["describe", "service", "acme"]);
+    assert!(err.contains("service/acme is neither tenant/NAME, node/NAME nor pod/NAME"), "{err}");
+    let found = demo.json(0, &["findings", "-o", "json"]);
+    let found = found.as_array().expect("a list");
+    assert!(!found.is_empty() && found.iter().all(|one| one["rule"].is_string()), "{found:?}");
+    let (out, _) = demo.run(0, &["findings"]);
+    assert!(out.contains("worker") && out.contains("→ ") && out.contains(" · "), "{out}");
+    demo.run(0, &["scale", "acme", "+1", "--yes"]);
+    let runs = demo.json(0, &["runs", "-o", "json"]);
+    let id = runs[0]["id"].as_str().expect("an id").to_owned();
+    let (shown, named) = (demo.run(0, &["runs", "show", &id]).0, demo.run(0, &["runs", &id]).0);
+    assert_eq!(shown, named);
+    demo.run(0, &["rebalance", "--max-moves", "1", "--yes"]);
+    let campaigns = demo.json(0, &["campaigns", "-o", "json"]);
+    let id = campaigns[0]["id"].as_str().expect("an id").to_owned();
+    let (shown, named) = (demo.run(0, &["campaigns", "show", &id]).0, demo.run(0, &["campaigns", &id]).0);
+    assert_eq!(shown, named);
 }

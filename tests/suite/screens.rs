@@ -92,7 +92,7 @@ fn tenants_are_filtered_sorted_and_marked() {
     assert_eq!(names, sorted);
     c.keys("space space");
     assert!(c.text().contains("2 marked"), "{}", c.text());
-    c.keys("U");
+    c.keys("B");
     assert!(c.text().contains("MEM▾") && c.text().contains("by memory"), "{}", c.text());
     look!("tenants_marked_80x24", c);
 }

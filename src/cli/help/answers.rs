@@ -3,11 +3,11 @@
 /// A rule, the settings that are its thresholds, and what answers it.
 pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("node-not-ready", &[], "start the node; `w` shows what a further loss would do"),
-    ("tenant-down", &[], "`logs TENANT` (`l`), `describe` (`d`); `rollback` (`R`) after a rollout"),
+    ("tenant-down", &[], "`logs TENANT` (`l`), `describe` (`d`); `rollback` (`Z`) after a rollout"),
     ("pods-refused", &[], "raise the quota or mend what admission refuses"),
-    ("pods-failing", &[], "`logs TENANT --previous` (`l`, `P`); `rollback` (`R`)"),
+    ("pods-failing", &[], "`logs TENANT --previous` (`l`, `P`); `rollback` (`Z`)"),
     ("pods-unschedulable", &[], "`fits TENANT` says why each node does not take it; `uncordon`, `rebalance`"),
-    ("rollout-stuck", &[], "`rollback TENANT` (`R`)"),
+    ("rollout-stuck", &[], "`rollback TENANT` (`Z`)"),
     ("pods-failed", &[], "the line it prints removes them"),
     ("resize-pending", &[], "free memory on the node, or move the pod (`v`)"),
     ("resized", &[], "change the limit in the manifest as well, where it is to last"),

@@ -12,7 +12,7 @@ use super::{
 
 /// The database for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct DatabaseReport {
     /// In a few words, as in the header of the screens.
     pub headline: String,
     /// Whether it survives losses; `null`: no member can be read.
@@ -106,9 +106,9 @@ pub struct BackendReport {
 
 impl Database {
     /// The database for scripts, at that moment.
-    pub fn report(&self, seen: &Snapshot) -> Report {
+    pub fn report(&self, seen: &Snapshot) -> DatabaseReport {
         let at = seen.at;
-        Report {
+        DatabaseReport {
             headline: self.headline(),
             quorum: self.is_known().then(|| self.quorum.clone()),
             members: self.members.iter().map(|row| member(row, at)).collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, History, Hour, Kept, Ring, Trend};
+use super::{Growth, History, Hour, Kept, Ring, Trend};
 use crate::cluster::{Memory, TenantName, pack::pack};
 
 /// What a sample is made of.
@@ -20,7 +20,7 @@ pub(in crate::cluster) struct Later {
     /// Each number of the new samples, less that of the sample before it, in units of the first.
     columns: [(u64, Vec<i64>); NUMBERS],
     /// What else differs: the place of the tenant, and its forecast.
-    forecasts: Vec<(u32, Option<Forecast>)>,
+    forecasts: Vec<(u32, Option<Growth>)>,
     /// Its hours: the place of the tenant, how many of the oldest are the same, and how many follow.
     hours: Vec<(u32, u8, u8)>,
     /// What those that follow say, less what the hour at their place said before: first, last, least, most.

@@ -33,28 +33,28 @@ const EVICTED_WITHIN: u32 = 300;
 
 /// Why a move is not planned: every check that refuses it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
+pub struct RefusedMove {
     /// The checks.
     pub checks: Vec<Check>,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusedMove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: Vec<_> = self.checks.iter().map(|c| c.text.as_str()).collect();
         f.write_str(&all.join("; "))
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for RefusedMove {}
 
 /// The plan that carries out one move, on what is seen now.
 ///
 /// # Errors
 /// The checks that refuse it, when it must not be done.
-pub fn plan(seen: &Snapshot, moved: &Move) -> Result<Plan, Refusal> {
+pub fn plan(seen: &Snapshot, moved: &Move) -> Result<Plan, RefusedMove> {
     let plan = planned(seen, &Intent::Move { moved: moved.clone() }, moved);
     let checks: Vec<_> = plan.refusals().cloned().collect();
-    if checks.is_empty() { Ok(plan) } else { Err(Refusal { checks }) }
+    if checks.is_empty() { Ok(plan) } else { Err(RefusedMove { checks }) }
 }
 
 /// The plan, whatever its checks say.

@@ -11,7 +11,7 @@ use crate::{
 
 /// A node that a pod could come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetNode {
     /// The node.
     pub node: NodeName,
     /// Pods of the same tenant there.
@@ -28,12 +28,12 @@ pub struct Targets {
     /// The move, without its target.
     pub moved: Move,
     /// The nodes it could come to.
-    pub nodes: Vec<Target>,
+    pub nodes: Vec<TargetNode>,
 }
 
 impl Targets {
     /// The move to one of them.
-    pub fn to(&self, target: &Target) -> Intent {
+    pub fn to(&self, target: &TargetNode) -> Intent {
         Intent::Move { moved: Move { to: Some(target.node.clone()), ..self.moved.clone() } }
     }
 }
@@ -83,7 +83,7 @@ pub fn targets(seen: &Snapshot, tenant: &TenantName, pod: &Key, policy: &Policy)
                     })
                 }
             });
-            Target {
+            TargetNode {
                 node: stage.name(*at).clone(),
                 pods: stage.housed[who.0.0].counts.get(at).copied().unwrap_or(0),
                 free: Memory(stage.board.free_memory(*at)),

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Asked, Campaign, CampaignState, Entry, Event, ItemState, words};
-use crate::plan::{About, Intent};
+use crate::{
+    cluster::NodeName,
+    plan::{About, Intent, rebalance::Goal},
+};
 
 impl Campaign {
     /// How many items are done, and how many are through in whatever way, of all.
@@ -99,6 +102,19 @@ impl Campaign {
     /// with is waited for.
     pub fn is_of_tenants(&self) -> bool {
         self.items.iter().any(is_of_tenant)
+    }
+
+    /// The node that it empties or fills.
+    pub fn node(&self) -> Option<&NodeName> {
+        match &self.aim.as_ref()?.goal {
+            Goal::Drain { node } | Goal::Fill { node } => Some(node),
+            _ => None,
+        }
+    }
+
+    /// It spreads tenants over the nodes and evens out memory.
+    pub fn rebalances(&self) -> bool {
+        matches!(self.aim.as_ref().map(|aim| &aim.goal), Some(Goal::Rebalance { .. }))
     }
 
     /// What closing it does with what it borrowed.

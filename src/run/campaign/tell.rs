@@ -11,8 +11,14 @@ use crate::{
     plan::{Intent, Means},
 };
 
-/// One of its entries in a sentence.
+/// One of its entries in a sentence, its sign before it.
 pub fn describe(campaign: &Campaign, event: &Event) -> String {
+    let (sign, text) = entry(campaign, event);
+    format!("{sign} {text}")
+}
+
+/// One of its entries: its sign, and the sentence.
+pub fn entry(campaign: &Campaign, event: &Event) -> (&'static str, String) {
     let words = |item: &usize| campaign.words(*item);
     // Of one whose place another plan took, no number is left.
     let at = |item: &usize| {
@@ -21,30 +27,30 @@ pub fn describe(campaign: &Campaign, event: &Event) -> String {
     };
     match event {
         Event::Taken if campaign.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
-            format!("▸ campaign {} began: {}", campaign.id, campaign.goal)
+            ("▸", format!("campaign {} began: {}", campaign.id, campaign.goal))
         }
-        Event::Taken => format!("▸ campaign {} was taken up again", campaign.id),
-        Event::Began { item, .. } => format!("▸ {}{}", at(item), words(item)),
-        Event::Resumed { item } => format!("▸ {}{} is gone on with", at(item), words(item)),
+        Event::Taken => ("▸", format!("campaign {} was taken up again", campaign.id)),
+        Event::Began { item, .. } => ("▸", format!("{}{}", at(item), words(item))),
+        Event::Resumed { item } => ("▸", format!("{}{} is gone on with", at(item), words(item))),
         Event::Done { item, unpredicted: Some(why), .. } => {
-            format!("▲ {}{} is done, not as predicted: {why}", at(item), words(item))
+            ("▲", format!("{}{} is done, not as predicted: {why}", at(item), words(item)))
         }
-        Event::Done { item, .. } => format!("✓ {}{}", at(item), words(item)),
-        Event::Skipped { item, why } => format!("– {}{} is left out: {why}", at(item), words(item)),
-        Event::Held { item, why } => format!("▲ {}{} is held: {why}", at(item), words(item)),
-        Event::Failed { item, why } => format!("✖ {}{}: {why}", at(item), words(item)),
-        Event::Retried { item } => format!("▸ {}{} is tried again", at(item), words(item)),
-        Event::Retargeted { item, to, why } => format!("▲ {}it goes to {to}: {why}", at(item)),
+        Event::Done { item, .. } => ("✓", format!("{}{}", at(item), words(item))),
+        Event::Skipped { item, why } => ("–", format!("{}{} is left out: {why}", at(item), words(item))),
+        Event::Held { item, why } => ("▲", format!("{}{} is held: {why}", at(item), words(item))),
+        Event::Failed { item, why } => ("✖", format!("{}{}: {why}", at(item), words(item))),
+        Event::Retried { item } => ("▸", format!("{}{} is tried again", at(item), words(item))),
+        Event::Retargeted { item, to, why } => ("▲", format!("{}it goes to {to}: {why}", at(item))),
         Event::Revised { items, .. } => {
-            format!("▸ what was left is planned again: {}", count(items.len(), "item"))
+            ("▸", format!("what was left is planned again: {}", count(items.len(), "item")))
         }
-        Event::Stopping => "▲ it ends once what is under way is through".into(),
-        Event::Paused { why, asked: true, .. } => format!("▲ {why}"),
-        Event::Paused { why, .. } => format!("▲ paused: {why}"),
-        Event::Declined { wish, why } => format!("▲ {wish}: {why}"),
-        Event::Finished { whole: true, text } => format!("✓ done: {text}"),
-        Event::Finished { whole: false, text } => format!("▲ stopped: {text}"),
-        Event::Undone { by_campaign } => format!("✓ taken back by campaign {by_campaign}"),
+        Event::Stopping => ("▲", "it ends once what is under way is through".into()),
+        Event::Paused { why, asked: true, .. } => ("▲", format!("{why}")),
+        Event::Paused { why, .. } => ("▲", format!("paused: {why}")),
+        Event::Declined { wish, why } => ("▲", format!("{wish}: {why}")),
+        Event::Finished { whole: true, text } => ("✓", format!("done: {text}")),
+        Event::Finished { whole: false, text } => ("▲", format!("stopped: {text}")),
+        Event::Undone { by_campaign } => ("✓", format!("taken back by campaign {by_campaign}")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::{glyph, places, role};
 use crate::{
-    cluster::{Database, Finding, Freshness, Health, Healths, Severity, Subject},
+    cluster::{Database, Finding, Freshness, Headline, Health, Healths, Severity, Subject},
     ui::{
         format,
         paint::{Pen, Piece, piece, wide},
@@ -117,12 +117,57 @@ fn tenants<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         joined(vec![vec![piece(total, Role::Text)], grave(), signed(Severity::Warning, &warned)]),
         joined(vec![grave(), signed(Severity::Warning, &warned)]),
     ];
-    // Those at risk give way first: the list tells them.
-    for left in (0..warned.len()).rev() {
-        all.push(joined(vec![grave(), signed(Severity::Warning, &warned[..left])]));
+    // Every state is told, in fewer letters where there is less room.
+    for (graves, warnings) in
+        [(Letters::All, Letters::Few), (Letters::All, Letters::Least), (Letters::None, Letters::Least)]
+    {
+        let in_letters = |severity: Severity, states: &[&(Health, String)], letters: Letters| {
+            let words: Vec<_> =
+                states.iter().map(|(health, _)| letters.of(*health, healths.count(*health))).collect();
+            let gap = if letters == Letters::Least { " " } else { ", " };
+            match words.is_empty() {
+                true => Vec::new(),
+                false => vec![piece(
+                    format!("{} {}", glyph(Some(severity)), words.join(gap)),
+                    role(Some(severity)),
+                )],
+            }
+        };
+        let mut said = in_letters(Severity::Critical, &critical, graves);
+        if !said.is_empty() && !warned.is_empty() {
+            said.push(piece(" ", Role::Text));
+        }
+        said.extend(in_letters(Severity::Warning, &warned, warnings));
+        all.push(said);
     }
     all.retain(|pieces| !pieces.is_empty());
     all
+}
+
+/// How many letters a state has.
+#[derive(Clone, Copy, PartialEq)]
+enum Letters {
+    /// `4 at risk`
+    All,
+    /// `4 risk`
+    Few,
+    /// `4 risk`, `1 deg`
+    Least,
+    /// `2`
+    None,
+}
+
+impl Letters {
+    fn of(self, health: Health, count: usize) -> String {
+        let word = match (self, health) {
+            (Self::None, _) => return count.to_string(),
+            (Self::Few | Self::Least, Health::AtRisk) => "risk",
+            (Self::Least, Health::Degraded) => "deg",
+            (Self::Least, Health::Unknown) => "unkn",
+            _ => health.word(),
+        };
+        format!("{count} {word}")
+    }
 }
 
 /// `5/5 nodes, 1 cordoned`.
@@ -152,7 +197,7 @@ fn nodes<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
 
 /// The database in a few characters: dim when it is well, with its glyph when it is not.
 fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
-    let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else {
+    let Some(headline) = Database::of(cx.seen).map(|d| d.heading()) else {
         return ["database: not configured", "no database set up", "no database"]
             .map(|text| vec![piece(text, Role::Muted)])
             .into();
@@ -165,9 +210,8 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         _ => false,
     };
     // What is wrong with the proxies alone is no fault of the cluster that is named first.
-    let proxies = worst.is_some_and(|worst| worst < Severity::Critical)
-        && headline.starts_with("galera")
-        && of_it().all(of_proxies);
+    let proxies =
+        worst.is_some_and(|worst| worst < Severity::Critical) && headline.galera && of_it().all(of_proxies);
     let (sign, role) = match worst {
         None => (String::new(), Role::Muted),
         _ if proxies => (String::new(), Role::Muted),
@@ -177,19 +221,15 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         |f: &&Finding| f.severity == Severity::Critical && f.subject.is_database() && loud(f.rule).is_some();
     let loud = cx.findings.iter().find(critical).and_then(|f| loud(f.rule));
     // What stands in the place of the count says more than any word beside it, and is never cut.
-    let counted = headline.split(' ').nth(1).is_some_and(|word| word.contains('/'));
-    let short = match counted {
-        true => headline.split(' ').take(2).collect::<Vec<_>>().join(" "),
-        false => headline.replace("DOES NOT ANSWER", "NO ANSWER").replace("CANNOT BE READ", "UNREADABLE"),
-    };
+    let Headline { whole, short, counted, .. } = headline;
     if proxies {
         let mark = |word: &str| piece(format!(" {}{word}", glyph(worst)), self::role(worst));
-        let all = [(&headline, " proxysql"), (&headline, ""), (&short, " proxysql"), (&short, "")];
+        let all = [(&whole, " proxysql"), (&whole, ""), (&short, " proxysql"), (&short, "")];
         return all.map(|(text, word)| vec![piece(text.clone(), role), mark(word)]).into();
     }
-    let mut said = vec![headline.clone(), headline.replacen("galera", "db", 1), short.clone()];
+    let mut said = vec![whole.clone(), whole.replacen("galera", "db", 1), short.clone()];
     if let Some(word) = loud {
-        said = vec![format!("{headline} {word}"), format!("{short} {word}"), word.to_owned()];
+        said = vec![format!("{whole} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {
             said[2] = short;
         }
@@ -240,6 +280,7 @@ fn loss<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
                 format!("{name} fails: {}", worst.short()).into(),
                 format!("if {short} fails: {}", worst.short()).into(),
                 format!("{short} fails: {}", worst.short()).into(),
+                format!("{short}: {}", worst.short()).into(),
             ]
         }
     };

@@ -3,6 +3,9 @@
 /// Keys that are free where they are pressed.
 const KEYS: &[(&str, &str)] = &[
     ("0", "all namespaces: :namespace all"),
+    ("D", "nodes are drained on their own screen: 2, then D"),
+    ("S", "tenants stand worst first; > and < order them otherwise, esc brings that back"),
+    ("X", "a run is aborted on its own screen: 3, then enter"),
     ("e", "nothing is edited by hand here: what can be done is in the menu, m"),
     ("p", "the log before the last restart: l, then P"),
     ("z", "the rollout of a tenant is in its section Rollout: tab"),

@@ -100,7 +100,7 @@ const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
 const RUNS: &[On] = &[On::Runs, On::Run, On::Campaign];
-const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run, On::Campaign];
+const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Runs, On::Run, On::Campaign];
 const ANSWERED: &[On] = &[
     On::Tenants,
     On::Tenant,
@@ -212,7 +212,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Rollback,
         "rollback",
-        &["R"],
+        &["Z"],
         "roll the tenant back to the revision before: shows how image, environment and resources differ",
         &[On::Tenant],
     )
@@ -256,14 +256,14 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "pause it after its present step; what it borrowed is given back", &[On::Run, On::Campaign])
+    entry(Command::Pause, "pause", &["p"], "pause it after its present step; what it borrowed is given back, a move that is not through is made again", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
     entry(
         Command::Abort,
         "abort",
         &["X"],
-        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        "abort the run that is under way: says what is given back, and what a job that runs would leave, then asks",
         &[On::Run],
     )
     .bar(12, "abort")
@@ -272,7 +272,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::GiveUp,
         "give-up",
         &["x"],
-        "close a run that can neither be finished nor taken back: asks why, what it did stays",
+        "close a run that is paused or interrupted: asks why, what it did stays",
         RUNS,
     )
     .bar(14, "give up")
@@ -281,13 +281,13 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Succeeded,
         "succeeded",
-        &["S"],
+        &["Y"],
         "go on with a run whose migration has succeeded, where nothing that can be seen tells",
         &[On::Runs, On::Run],
     )
     .acts()
     .takes(Takes::Run),
-    entry(Command::Undo, "undo", &["u"], "take the last run back: shows the inverse plan", UNDONE)
+    entry(Command::Undo, "undo", &["u"], "take back the last run of what is selected: shows the inverse plan", UNDONE)
         .bar(13, "undo")
         .acts()
         .takes(Takes::Run),
@@ -411,8 +411,9 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::PreviousPod, "previous-pod", &["shift-tab"], "the pod before alone", &[On::Log]),
     entry(Command::AllPods, "all-pods", &["A"], "all pods in one log, by time", &[On::Log]),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Log]).bar(20, "follow"),
-    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Log])
-        .bar(25, "previous"),
+    entry(Command::Before, "previous", &["P"], "the log before the last restart", &[On::Log])
+        .bar(25, "previous")
+        .aliases(&["before"]),
     entry(
         Command::Since,
         "since",
@@ -420,7 +421,7 @@ pub const COMMANDS: &[Entry] = &[
         "how far back: the last lines, 5 min, 30 min, 1 h, 1 day; by its name any span, such as :since 10m",
         &[On::Log, On::Timeline],
     )
-    .bar(23, "older")
+    .bar(23, "since")
     .takes(Takes::Span),
     entry(
         Command::Around,
@@ -532,7 +533,7 @@ pub const COMMANDS: &[Entry] = &[
         ],
     )
     .bar(33, "mark"),
-    entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),
+    entry(Command::Sort(Sort::Worst), "sort-worst", &[], "the worst first", &[On::Tenants]),
     entry(Command::Sort(Sort::Name), "sort-name", &["N"], "by name", &[On::Tenants]),
     entry(
         Command::Sort(Sort::Ready),
@@ -541,10 +542,10 @@ pub const COMMANDS: &[Entry] = &[
         "by the share of pods that are ready",
         &[On::Tenants],
     ),
-    entry(Command::Sort(Sort::Replicas), "sort-pods", &["D"], "by replicas asked for", &[On::Tenants]),
+    entry(Command::Sort(Sort::Replicas), "sort-pods", &["A"], "by replicas asked for", &[On::Tenants]),
     entry(Command::Sort(Sort::Left), "sort-left", &["L"], "by requests left", &[On::Tenants]),
-    entry(Command::Sort(Sort::Memory), "sort-memory", &["U"], "by memory used of its limit", &[On::Tenants]),
-    entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
+    entry(Command::Sort(Sort::Memory), "sort-memory", &["B"], "by memory used of its limit", &[On::Tenants]),
+    entry(Command::Sort(Sort::Restarts), "sort-restarts", &["T"], "by restarts", &[On::Tenants]),
     entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
     entry(Command::SortPrevious, "sort-previous", &["<"], "order the rows as before this order", SORTED),
     entry(Command::SortNext, "sort-next", &[">"], "order the rows otherwise: the next order", SORTED),
@@ -670,7 +671,7 @@ pub const COMMANDS: &[Entry] = &[
         "the recovery sheet, when no member has a quorum: it is shown, never run",
         &[On::Database, On::Findings, On::Tenants],
     )
-    .bar(35, "recovery")
+    .bar(2, "recovery")
     .anywhere(),
     entry(Command::Findings, "findings", &["5"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),

@@ -6,6 +6,7 @@
 
 mod draw;
 mod tenants;
+mod words;
 
 use tui_input::Input;
 

@@ -220,6 +220,10 @@ impl View for Actions {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
+    fn let_go(&mut self) {
+        self.list.release();
+    }
+
     fn unmark(&mut self) -> bool {
         self.marks.clear()
     }

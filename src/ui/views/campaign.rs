@@ -28,7 +28,7 @@ use crate::{
     run::campaign::{Campaign, CampaignSeen, Event, ItemState, Wish},
     ui::{
         action::{Action, Asks},
-        command::Command,
+        command::{self, Command},
         format, matrix,
         paint::Pen,
         stops::Stop,
@@ -184,10 +184,14 @@ pub fn outcome(cx: &Cx<'_>, known: &CampaignSeen) -> String {
     match (known.shown(), &known.holder) {
         (Shown::Interrupted | Shown::Paused(_), _) => {
             let offers = known.offers(cx.seen);
-            let keys =
-                [(&offers.resume, "r go on"), (&offers.undo, "u undo"), (&offers.give_up, "x give up")];
+            let keys = [
+                (&offers.resume, Command::Resume, "go on"),
+                (&offers.undo, Command::Undo, "undo"),
+                (&offers.give_up, Command::GiveUp, "give up"),
+            ];
+            let keys = keys.into_iter().filter(|(offer, ..)| offer.is_ok());
             let keys: Vec<_> =
-                keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).take(2).collect();
+                keys.map(|(_, key, word)| format!("{} {word}", command::sign(key))).take(2).collect();
             let why =
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
             format!("{}, {}{why}", campaign.counts().words(), keys.join(", "))
@@ -316,6 +320,12 @@ impl View for CampaignView {
         let why = refuses(command, known, cx.seen);
         let campaign = &known?.campaign;
         match (command, self.item(campaign)) {
+            (Command::Rebalance, _) if !campaign.rebalances() => {
+                Some("this is no rebalancing; one is opened from the tenants or the nodes".into())
+            }
+            (Command::Rebalance, _) if !campaign.state.is_over() => {
+                Some(format!("campaign {} is not over", campaign.short()))
+            }
             (Command::Skip, _) if why.is_some() => why,
             (Command::Skip, Some(item)) => match &campaign.states[item] {
                 ItemState::Waiting | ItemState::Held(..) => None,
@@ -346,7 +356,8 @@ impl View for CampaignView {
         };
         let beyond =
             || command == Command::Skip && under_way().is_some() && self.refuses(command, cx).is_some();
-        command.is_of_runs() && (refuses(command, known, cx.seen).is_some() || beyond())
+        (command.is_of_runs() && (refuses(command, known, cx.seen).is_some() || beyond()))
+            || (command == Command::Rebalance && self.refuses(command, cx).is_some())
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {

@@ -157,6 +157,10 @@ impl View for Compare {
         self.list.selected().map(|(_, name, _)| format::plain(name).into_owned())
     }
 
+    fn let_go(&mut self) {
+        self.list.release();
+    }
+
     fn lens(&mut self) -> Lens<'_> {
         Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }

@@ -103,6 +103,7 @@ impl DatabaseView {
                     .iter()
                     .any(|f| f.subject == Subject::Member(row.name.clone()) && f.severity > Severity::Notice)
         };
+        self.marks.keep(|name| database.members.iter().any(|row| row.name == *name));
         self.shown = database
             .members
             .iter()

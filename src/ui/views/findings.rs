@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{answers, counted, finding_line, marks::Marks, nothing_yet};
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject, left_over},
+    cluster::{Answer, Finding, Subject, left_over},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
@@ -41,7 +41,7 @@ impl Findings {
             || self.filter.keeps(&format!("{} {text} {rule}", about()), |of| match of {
                 Of::Column("about") => Some(about()),
                 Of::Column("rule") => Some((*rule).to_owned()),
-                Of::Column("severity") => Some(word(*severity).to_owned()),
+                Of::Column("severity") => Some(severity.word().to_owned()),
                 _ => None,
             })
     }
@@ -56,14 +56,6 @@ impl Findings {
 const ORDERS: [&str; 4] = ["worst", "about", "age", "rule"];
 
 static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels: false };
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::Warning => "warning",
-        Severity::Notice => "notice",
-    }
-}
 
 /// Where what is wrong is.
 fn lead(subject: &Subject) -> Option<Action> {
@@ -96,7 +88,7 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
     let text = wrapped(&finding.text, width);
     let remedy = finding.remedy.as_deref().map(|remedy| wrapped(remedy, width.saturating_sub(2)));
     let rule = crate::cluster::RULES.iter().find(|r| r.name == finding.rule).map_or("", |r| r.doc);
-    let severity = word(finding.severity);
+    let severity = finding.severity.word();
     let mut lines: Vec<Vec<Piece<'_>>> = text.into_iter().map(|line| vec![piece(line, Role::Text)]).collect();
     for (i, line) in remedy.into_iter().flatten().enumerate() {
         let arrow = if i == 0 { "→ " } else { "  " };
@@ -244,9 +236,9 @@ impl View for Findings {
                     _ => Command::Answer,
                 };
                 let key = format!("{} ", command::sign(own));
-                let (key_tone, tone) =
-                    if here { (Role::Key, Role::Muted) } else { (Role::Faint, Role::Faint) };
-                let label = [piece(key, key_tone), piece(word, tone)];
+                // Few tones in a row: each costs bytes on every step of the cursor.
+                let key_tone = if here { Role::Key } else { Role::Muted };
+                let label = [piece(key, key_tone), piece(word, Role::Muted)];
                 pen.line_right(width.saturating_sub(1), y, 12, &label);
             }
             self.marks.sign(pen, y, &self.shown[i].1);
@@ -300,6 +292,10 @@ impl View for Findings {
         let lines = self.marks.or_selected(&self.list).filter_map(of);
         let lines = lines.map(|finding| format!("{}: {}", finding.subject.name(), finding.text));
         Some(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn let_go(&mut self) {
+        self.list.release();
     }
 
     fn unmark(&mut self) -> bool {

@@ -1,6 +1,8 @@
-//! Rows that are marked, where an act is about one at a time: what is copied is copied of all of them.
+//! Rows that are marked: what a command is about is all of them, or the one under the cursor.
 
-use crate::ui::{paint::Pen, theme::Role, view::List};
+use std::fmt;
+
+use crate::ui::{format, paint::Pen, theme::Role, view::List};
 
 /// The marked rows, by their keys, in the order they were marked.
 pub(super) struct Marks<K>(Vec<K>);
@@ -30,6 +32,38 @@ impl<K: PartialEq + Clone> Marks<K> {
     /// Takes all marks off. Returns whether there were any.
     pub fn clear(&mut self) -> bool {
         !std::mem::take(&mut self.0).is_empty()
+    }
+
+    /// All of them, in the order of their keys.
+    pub fn all(&self) -> Vec<K>
+    where
+        K: Ord,
+    {
+        let mut all = self.0.clone();
+        all.sort();
+        all
+    }
+
+    /// Whom a command is about, in the order of their keys.
+    pub fn targets(&self, list: &List<K>) -> Vec<K>
+    where
+        K: Ord,
+    {
+        match self.0.is_empty() {
+            true => list.selected().cloned().into_iter().collect(),
+            false => self.all(),
+        }
+    }
+
+    /// The same in words: a name, or how many of what.
+    pub fn subject(&self, list: &List<K>, one: &str) -> Option<String>
+    where
+        K: fmt::Display,
+    {
+        match self.0.len() {
+            0 => list.selected().map(ToString::to_string),
+            n => Some(format::count(n, &format!("marked {one}"))),
+        }
     }
 
     /// The marked ones, or else the one under the cursor.

@@ -4,7 +4,7 @@ mod parts;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{answers, counted, deeds, heading, nodes};
+use super::{answers, counted, deeds, heading, marks::Marks, nodes};
 use crate::{
     cluster::{Cell, Key, NodeName, ObjectKey, Subject, TenantName},
     plan::whatif::Loss,
@@ -13,7 +13,6 @@ use crate::{
         action::{Action, Containers},
         command::Command,
         filter::{Fields, Filter, Of},
-        format,
         paint::Pen,
         parts::cell,
         stops::Stop,
@@ -31,7 +30,7 @@ pub struct NodeView {
     all: usize,
     filter: Filter,
     order: usize,
-    marked: BTreeSet<TenantName>,
+    marks: Marks<TenantName>,
 }
 
 /// The orders of the tenants; by ready those come first that miss most pods.
@@ -49,7 +48,7 @@ impl NodeView {
             all: 0,
             filter: Filter::default(),
             order: 0,
-            marked: BTreeSet::new(),
+            marks: Marks::default(),
         }
     }
 
@@ -95,7 +94,7 @@ impl View for NodeView {
         }
         self.all = self.rows.len();
         let here: BTreeSet<_> = self.rows.iter().map(|row| row.0.clone()).collect();
-        self.marked.retain(|name| here.contains(name));
+        self.marks.keep(|name| here.contains(name));
         let filter = &self.filter;
         self.rows.retain(|(name, cell, ready, desired)| {
             filter.is_empty()
@@ -132,6 +131,9 @@ impl View for NodeView {
         if matches!(command, Command::Describe | Command::Yaml) {
             return Some(super::object::open(command, ObjectKey::Node(self.name.clone())));
         }
+        if command == Command::Undo {
+            return nodes::undoable(cx, &self.name).ok();
+        }
         if of_it(command) {
             return match nodes::refused(command, Some(&self.name), cx) {
                 Some(why) => Some(Action::Say(why)),
@@ -142,10 +144,7 @@ impl View for NodeView {
         let name = self.list.selected().cloned()?;
         match command {
             Command::Mark => {
-                if !self.marked.remove(&name) {
-                    self.marked.insert(name);
-                }
-                self.list.go(Command::Down, rows.len(), page, |i| rows[i].0.clone());
+                self.marks.toggle(&mut self.list, rows.len(), page, |i| rows[i].0.clone());
                 None
             }
             Command::Exec => {
@@ -160,8 +159,7 @@ impl View for NodeView {
                 Some(pod) => Action::GoTo(Place::Tenant(name.clone()), Place::Log(name, Some(pod))),
                 None => Action::Go(Place::Tenant(name)),
             }),
-            _ if self.marked.is_empty() => deeds::of_tenants(command, vec![name]),
-            _ => deeds::of_tenants(command, self.marked.iter().cloned().collect()),
+            _ => deeds::of_tenants(command, self.marks.targets(&self.list)),
         }
     }
 
@@ -183,13 +181,13 @@ impl View for NodeView {
     }
 
     fn status(&self, _: &Cx<'_>) -> String {
-        let marked = (!self.marked.is_empty()).then(|| format!("{} marked", self.marked.len()));
+        let marked = self.marks.words();
         let counted = counted(self.rows.len(), self.all, "tenant", &self.filter, &ORDERS, self.order);
         marked.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn unmark(&mut self) -> bool {
-        !std::mem::take(&mut self.marked).is_empty()
+        self.marks.clear()
     }
 
     fn lens(&mut self) -> Lens<'_> {
@@ -204,9 +202,20 @@ impl View for NodeView {
         if of_it(command) {
             return nodes::refused(command, Some(&self.name), cx);
         }
+        if command == Command::Undo {
+            return nodes::undoable(cx, &self.name).err();
+        }
         use Command::{Exec, Forward, Mark, Open};
         let of_tenant = deeds::is_of_tenants(command) || matches!(command, Exec | Forward | Mark | Open);
         (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
+    }
+
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Undo && self.refuses(command, cx).is_some()
+    }
+
+    fn let_go(&mut self) {
+        self.list.release();
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
@@ -225,10 +234,7 @@ impl View for NodeView {
     }
 
     fn subject(&self) -> Option<String> {
-        match self.marked.len() {
-            0 => self.list.selected().map(TenantName::to_string),
-            n => Some(format::count(n, "marked tenant")),
-        }
+        self.marks.subject(&self.list, "tenant")
     }
 }
 
@@ -241,9 +247,7 @@ impl NodeView {
         for (line, i) in self.list.window(self.rows.len(), body).enumerate() {
             let y = TOP + 1 + line as u16;
             let (name, cell, ready, desired) = &self.rows[i];
-            if self.marked.contains(name) {
-                pen.put(1, y, 1, "●", Role::Accent);
-            }
+            self.marks.sign(pen, y, name);
             pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
             cell::draw(pen, 32, y, *cell);
             let tone = if ready < desired { Role::Warn } else { Role::Muted };

@@ -5,15 +5,16 @@ mod columns;
 
 use std::cmp::Reverse;
 
-use super::{answers, nothing_yet, selection::Selection};
+use super::{answers, node_sign, nothing_yet, selection::Selection};
 use crate::{
     cluster::{
-        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, Subject, cluster_room,
-        node_room,
+        Cpu, Finding, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Severity, Snapshot, Subject,
+        cluster_room, node_room,
     },
-    plan::{Intent, rebalance::Aim},
+    plan::{Intent, rebalance::Aim, whatif},
     ui::{
         action::Action,
+        chrome,
         command::Command,
         filter::{Fields, Filter, Of},
         format,
@@ -27,7 +28,7 @@ use crate::{
 use columns::Columns;
 
 static FIELDS: Fields =
-    Fields { columns: &["node", "state", "zone", "pods", "tenants", "taint"], labels: true };
+    Fields { columns: &["node", "state", "zone", "pods", "tenants", "memory", "taint"], labels: true };
 
 /// The orders of the nodes.
 const ORDERS: [&str; 6] = ["worst", "name", "pods", "tenants", "memory", "age"];
@@ -112,7 +113,7 @@ impl Nodes {
             .seen
             .nodes
             .values()
-            .filter(|n| !self.faults || n.state() != NodeState::Ready)
+            .filter(|n| !self.faults || n.state() != NodeState::Ready || trouble(cx, &n.name).is_some())
             .filter(|n| self.keeps(cx, n))
             .collect();
         let pods = |n: &Node| cx.seen.load_of(&n.name).map_or(0, |load| load.pods);
@@ -127,7 +128,7 @@ impl Nodes {
             "tenants" => nodes.sort_by_key(|n| Reverse(self.tenants.get(&n.name).copied())),
             "memory" => nodes.sort_by(|a, b| full(b).total_cmp(&full(a))),
             "age" => nodes.sort_by_key(|n| n.ready_since()),
-            _ => nodes.sort_by_key(|n| Reverse(n.state())),
+            _ => nodes.sort_by_key(|n| Reverse((n.state(), trouble(cx, &n.name).is_some()))),
         }
         self.shown = nodes.into_iter().map(|n| n.name.clone()).collect();
         let page = self.page(cx);
@@ -136,13 +137,18 @@ impl Nodes {
     }
 
     fn keeps(&self, cx: &Cx<'_>, node: &Node) -> bool {
-        let state = node.state().word();
+        let state = state_of(cx, node).word;
         self.filter.is_empty()
             || self.filter.keeps(&format!("{} {state}", node.name), |of| match of {
                 Of::Column("node") => Some(node.name.to_string()),
                 Of::Column("state") => Some(state.into()),
                 Of::Column("zone") => node.labels.get(ZONE).map(|zone| zone.to_string()),
                 Of::Column("pods") => cx.seen.load_of(&node.name).map(|load| load.pods.to_string()),
+                Of::Column("memory") => {
+                    let used = cx.seen.node_usage.get(&node.name)?.memory;
+                    let share = used.share_of(node.allocatable.memory?);
+                    Some(format!("{:.0}", share * 100.0))
+                }
                 Of::Column("tenants") => Some(self.tenants.get(&node.name).copied().unwrap_or(0).to_string()),
                 Of::Column("taint") => {
                     Some(node.taints.iter().map(|t| &*t.key).collect::<Vec<_>>().join(" "))
@@ -192,7 +198,7 @@ impl View for Nodes {
             }
         }
         let nodes = &cx.seen.nodes;
-        self.selection.marked.retain(|name| nodes.get(name).is_some());
+        self.selection.marks.keep(|name| nodes.get(name).is_some());
         self.arrange(cx);
     }
 
@@ -216,9 +222,10 @@ impl View for Nodes {
             }
             Command::WhatIf => return self.selection.if_lost(),
             Command::Rebalance => {
-                let nodes = self.selection.marked.iter().cloned().collect();
+                let nodes = self.selection.marks.all();
                 return Some(Action::Aim(Aim::Rebalance { nodes, tenants: Vec::new() }));
             }
+            Command::Undo => return undoable(cx, self.selection.list.selected()?).ok(),
             Command::Cordon | Command::Uncordon | Command::Drain | Command::Undrain => {
                 if let Some(why) = self.refuses(command, cx) {
                     return Some(Action::Say(why));
@@ -232,7 +239,7 @@ impl View for Nodes {
             }
             Command::Faults => self.faults = !self.faults,
             Command::Escape => {
-                self.selection.marked.clear();
+                self.selection.marks.clear();
                 self.filter.clear();
                 self.faults = false;
             }
@@ -286,10 +293,14 @@ impl View for Nodes {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         let acts = matches!(command, Command::Cordon | Command::Uncordon | Command::Drain | Command::Undrain);
-        match self.selection.marked.len() {
-            n if acts && n > 1 => Some(format!("{n} are marked: one node after another")),
-            _ if acts => refused(command, self.selection.targets().first(), cx),
-            _ => self.selection.refuses(command),
+        match self.selection.marks.several("node").filter(|_| acts) {
+            Some(why) => Some(why),
+            None if acts => refused(command, self.selection.targets().first(), cx),
+            None if command == Command::Undo => match self.selection.list.selected() {
+                Some(node) => undoable(cx, node).err(),
+                None => Some("no node is selected".into()),
+            },
+            None => self.selection.refuses(command),
         }
     }
 
@@ -298,7 +309,11 @@ impl View for Nodes {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command == Command::Answer && !cx.findings.iter().any(|f| matches!(f.subject, Subject::Node(_)))
+        command == Command::Undo && self.refuses(command, cx).is_some()
+    }
+
+    fn let_go(&mut self) {
+        self.selection.list.release();
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
@@ -326,6 +341,62 @@ impl View for Nodes {
         if let Some(i) = shown.iter().position(|n| n == name) {
             self.selection.list.put(i, shown.len(), page, |i| shown[i].clone());
         }
+    }
+}
+
+/// What is wrong with the node itself. What its loss would do is not: that has a column of its own.
+fn trouble<'a>(cx: &Cx<'a>, node: &NodeName) -> Option<&'a Finding> {
+    let of_it = |f: &&Finding| {
+        f.severity > Severity::Notice
+            && f.rule != whatif::RULE
+            && matches!(&f.subject, Subject::Node(name) if name == node)
+    };
+    cx.findings.iter().filter(of_it).max_by_key(|f| f.severity)
+}
+
+/// How a node is, as its row says it.
+pub(super) struct State {
+    pub sign: &'static str,
+    pub role: Role,
+    pub word: &'static str,
+}
+
+/// How a node is: by its conditions, and where these say nothing, by what is found of it.
+pub(super) fn state_of(cx: &Cx<'_>, node: &Node) -> State {
+    let (sign, role) = node_sign(node.state());
+    let state = State { sign, role, word: node.state().word() };
+    match trouble(cx, &node.name).filter(|_| node.state() == NodeState::Ready) {
+        None => state,
+        Some(found) => State {
+            sign: chrome::mark(found.severity),
+            role: chrome::role(Some(found.severity)),
+            word: match found.rule {
+                "node-overcommitted" | "node-overpacked" => "memory",
+                "node-empty" => "empty",
+                "node-deleting" => "deleting",
+                _ => state.word,
+            },
+        },
+    }
+}
+
+/// What takes back the last that was done to a node: its drain, its cordon.
+///
+/// # Errors
+/// Nothing of it can be: one sentence.
+pub(super) fn undoable(cx: &Cx<'_>, node: &NodeName) -> Result<Action, String> {
+    let campaigns = cx.campaigns.iter().filter(|known| known.campaign.node() == Some(node));
+    let campaign = campaigns.max_by(|a, b| a.campaign.id.cmp(&b.campaign.id));
+    let runs = cx.runs.iter().filter(|known| {
+        known.run.campaign.is_none() && known.run.plan().nodes.iter().any(|part| part.node == *node)
+    });
+    let run = runs.max_by(|a, b| a.run.id.cmp(&b.run.id));
+    match (campaign, run) {
+        (Some(known), run) if run.is_none_or(|run| run.run.id < known.campaign.id) => {
+            known.undo(cx.seen).map(|()| Action::UndoCampaign(known.campaign.id.clone()))
+        }
+        (_, Some(known)) => known.undo(cx.seen).map(|()| Action::Undo(known.run.id.clone())),
+        _ => Err(format!("nothing was done to {node} that can be taken back")),
     }
 }
 

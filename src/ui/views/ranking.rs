@@ -80,7 +80,7 @@ impl View for Ranking {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        self.selection.marked.retain(|node| ranking(cx).iter().any(|h| h.node == *node));
+        self.selection.marks.keep(|node| ranking(cx).iter().any(|h| h.node == *node));
         let all = self.shown(cx);
         self.selection.list.settle(all.len(), page(cx), |i| all[i].node.clone());
     }
@@ -100,7 +100,7 @@ impl View for Ranking {
             Command::WhatIf => return self.selection.if_lost(),
             Command::Mark => self.selection.mark(all.len(), page(cx), key),
             Command::Escape => {
-                self.selection.marked.clear();
+                self.selection.marks.clear();
                 self.filter.clear();
                 self.refresh(cx);
             }
@@ -179,8 +179,12 @@ impl View for Ranking {
         self.selection.refuses(command)
     }
 
+    fn let_go(&mut self) {
+        self.selection.list.release();
+    }
+
     fn unmark(&mut self) -> bool {
-        !std::mem::take(&mut self.selection.marked).is_empty()
+        self.selection.marks.clear()
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::{
     run::{Event, Run, RunSeen, RunState, StepState},
     ui::{
         action::Action,
-        command::Command,
+        command::{self, Command},
         format,
         log::LogsWanted,
         paint::{Pen, piece},
@@ -133,7 +133,10 @@ impl View for RunView {
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
         let mut last: Vec<_> = last.into_iter().flatten().take(4).collect();
         if run.state == RunState::Paused && !run.undecided().is_empty() && known.succeeded(cx.seen).is_ok() {
-            last.push("S: it has succeeded, and the run goes on; x gives back what it took".into());
+            let (succeeded, closed) = (command::sign(Command::Succeeded), command::sign(Command::GiveUp));
+            last.push(format!(
+                "{succeeded}: it has succeeded, and the run goes on; {closed} gives back what it took"
+            ));
         }
         last.extend(known.goes_on_meanwhile(cx.seen));
         let job = job::height(known, cx, pen.height());
@@ -348,20 +351,31 @@ fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
     let now = cx.seen.tenants.get(&part.tenant).map(|t| cx.seen.cells(t)).unwrap_or_default();
     let nodes: Vec<NodeName> =
         placement::nodes(part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
+    let room = pen.height().saturating_sub(y);
+    if room < 2 {
+        return y;
+    }
     // The name of the tenant stands before those of the nodes, with a gap.
     let name = format::fit(part.tenant.as_str(), pen.width() / 3);
     let x = (5 + format::width(&name)).max(14);
     let grid = placement::Grid::fit(pen.width().saturating_sub(x), cx.seen, &nodes);
     heading(pen, 3, y, &name);
     grid.heading(pen, x, y);
-    pen.put(3, y + 1, 10, "before", Role::Muted);
-    grid.counts(pen, x, y + 1, &part.now, None);
-    pen.put(3, y + 2, 10, "now", Role::Text);
-    grid.cells(pen, x, y + 2, &now);
-    pen.put(3, y + 3, 10, "predicted", Role::Muted);
-    match part.arrivals() {
-        None => grid.counts(pen, x, y + 3, &part.predicted, None),
-        Some(text) => pen.put(x, y + 3, pen.width().saturating_sub(x), &text, Role::Muted),
-    };
+    // Where they are now comes first, and where they were gives way first.
+    let mut at = y;
+    if room > 3 {
+        at += 1;
+        pen.put(3, at, 10, "before", Role::Muted);
+        grid.counts(pen, x, at, &part.now, None);
+    }
+    pen.put(3, at + 1, 10, "now", Role::Text);
+    grid.cells(pen, x, at + 1, &now);
+    if room > 2 {
+        pen.put(3, at + 2, 10, "predicted", Role::Muted);
+        match part.arrivals() {
+            None => grid.counts(pen, x, at + 2, &part.predicted, None),
+            Some(text) => pen.put(x, at + 2, pen.width().saturating_sub(x), &text, Role::Muted),
+        };
+    }
     y + 5
 }

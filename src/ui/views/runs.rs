@@ -8,7 +8,7 @@ use crate::{
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
     ui::{
         action::{Action, Asks},
-        command::Command,
+        command::{self, Command},
         filter::{Fields, Filter, Of},
         format,
         paint::Pen,
@@ -149,12 +149,14 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
 
 /// The keys that would be accepted.
 fn offered(offers: &Offers) -> String {
-    let keys = [(&offers.resume, "r resume"), (&offers.undo, "u undo"), (&offers.give_up, "x give up")];
-    let keys: Vec<_> = keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).collect();
-    match keys.as_slice() {
-        [resume, undo, _] => format!("{resume}, {undo}"),
-        keys => keys.join(", "),
-    }
+    let keys = [
+        (&offers.resume, Command::Resume, "resume"),
+        (&offers.undo, Command::Undo, "undo"),
+        (&offers.give_up, Command::GiveUp, "give up"),
+    ];
+    let key = |command, word| format!("{} {word}", command::sign(command));
+    let keys = keys.into_iter().filter(|(offer, ..)| offer.is_ok());
+    keys.map(|(_, command, word)| key(command, word)).take(2).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of the columns.
@@ -284,8 +286,6 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Resume => known.resume(seen).err(),
         Command::GiveUp => known.give_up(seen).err(),
         Command::Succeeded => known.succeeded(seen).err(),
-        // What stands still is given up at once.
-        Command::Abort if known.give_up(seen).is_ok() => None,
         // The same is planned again, on what is seen now.
         Command::Retry if run.state == RunState::Failed => None,
         Command::Retry => {
@@ -294,6 +294,12 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Pause | Command::Abort if run.state.is_over() => {
             Some(format!("run {name} {}", known.shown().phrase()))
         }
+        // What stands is closed by the other key: no slip of one finger ends a run in another way.
+        Command::Abort if known.give_up(seen).is_ok() => Some(format!(
+            "run {name} {}: {} closes it and gives back what it took",
+            known.shown().phrase(),
+            command::sign(Command::GiveUp)
+        )),
         Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
         _ => None,
@@ -475,6 +481,10 @@ impl View for Runs {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         Some(self.marks.or_selected(&self.list).cloned().collect::<Vec<_>>().join(" "))
+    }
+
+    fn let_go(&mut self) {
+        self.list.release();
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

@@ -1,14 +1,12 @@
 //! Nodes chosen from a list: the one under the cursor, or the marked ones.
 
-use std::collections::BTreeSet;
-
+use super::marks::Marks;
 use crate::{
     cluster::NodeName,
     plan::whatif::Loss,
     ui::{
         action::Action,
         command::Command,
-        format,
         paint::Pen,
         theme::Role,
         view::{List, Place},
@@ -19,17 +17,13 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Selection {
     pub list: List<NodeName>,
-    pub marked: BTreeSet<NodeName>,
+    pub marks: Marks<NodeName>,
 }
 
 impl Selection {
     /// The nodes a command is about: the marked ones, or the one under the cursor.
     pub fn targets(&self) -> Vec<NodeName> {
-        if self.marked.is_empty() {
-            self.list.selected().cloned().into_iter().collect()
-        } else {
-            self.marked.iter().cloned().collect()
-        }
+        self.marks.targets(&self.list)
     }
 
     /// What happens if they are lost.
@@ -40,19 +34,12 @@ impl Selection {
 
     /// Marks the node under the cursor, or takes its mark off, and goes on to the next.
     pub fn mark(&mut self, len: usize, page: usize, key: impl Fn(usize) -> NodeName) {
-        if let Some(name) = self.list.selected().cloned()
-            && !self.marked.remove(&name)
-        {
-            self.marked.insert(name);
-        }
-        self.list.go(Command::Down, len, page, key);
+        self.marks.toggle(&mut self.list, len, page, key);
     }
 
     /// The signs of a row: marked, under the cursor.
     pub fn signs(&self, pen: &mut Pen<'_>, y: u16, node: &NodeName) {
-        if self.marked.contains(node) {
-            pen.put(1, y, 1, "●", Role::Accent);
-        }
+        self.marks.sign(pen, y, node);
         if self.list.selected() == Some(node) {
             pen.tint_line(y, Role::Selection);
             pen.put(0, y, 1, "›", Role::Key);
@@ -61,7 +48,7 @@ impl Selection {
 
     /// How many are marked, for the status line.
     pub fn words(&self) -> Option<String> {
-        (!self.marked.is_empty()).then(|| format!("{} marked", self.marked.len()))
+        self.marks.words()
     }
 
     pub fn refuses(&self, command: Command) -> Option<String> {
@@ -76,9 +63,6 @@ impl Selection {
     }
 
     pub fn subject(&self) -> Option<String> {
-        match self.marked.len() {
-            0 => self.list.selected().map(NodeName::to_string),
-            n => Some(format::count(n, "marked node")),
-        }
+        self.marks.subject(&self.list, "node")
     }
 }

@@ -323,6 +323,10 @@ impl View for TenantView {
         }
     }
 
+    fn let_go(&mut self) {
+        self.pods.release();
+    }
+
     fn unmark(&mut self) -> bool {
         self.marks.clear()
     }

@@ -11,11 +11,11 @@ mod rows;
 mod strip;
 mod table;
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::cmp::Reverse;
 
 use ratatui::layout::Rect;
 
-use super::{deeds, nothing_yet, pods};
+use super::{deeds, marks::Marks, nothing_yet, pods};
 use crate::{
     cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
     plan::{rebalance::Aim, whatif::Loss},
@@ -23,7 +23,6 @@ use crate::{
         action::{Action, Containers},
         command::{self, Command, Sort},
         filter::Filter,
-        format,
         paint::Pen,
         view::{Cx, Lens, List, Place, View},
     },
@@ -39,7 +38,7 @@ pub struct Tenants {
     order: usize,
     filter: Filter,
     faults: bool,
-    marked: BTreeSet<TenantName>,
+    marks: Marks<TenantName>,
     rows: Rows,
     /// The places of those shown among the rows, in order.
     shown: Vec<usize>,
@@ -89,15 +88,12 @@ impl Tenants {
 
     /// The tenants a command is about: the marked ones, or the one under the cursor.
     fn targets(&self) -> Vec<TenantName> {
-        if self.marked.is_empty() {
-            self.list.selected().cloned().into_iter().collect()
-        } else {
-            self.marked.iter().cloned().collect()
-        }
+        self.marks.targets(&self.list)
     }
 
     fn arranged(&mut self, sort: Sort, cx: &Cx<'_>) {
         self.order = Sort::ALL.iter().position(|known| *known == sort).unwrap_or(0);
+        self.list.release();
         self.settle(cx);
     }
 
@@ -115,7 +111,7 @@ impl View for Tenants {
         self.rows.gather(cx);
         let tenants = &cx.seen.tenants;
         if cx.seen.is_ready() {
-            self.marked.retain(|name| tenants.contains_key(name));
+            self.marks.keep(|name| tenants.contains_key(name));
         }
         self.settle(cx);
     }
@@ -157,7 +153,7 @@ impl View for Tenants {
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
-                let tenants = self.marked.iter().cloned().collect();
+                let tenants = self.marks.all();
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             command if deeds::is_of_tenants(command) => return deeds::of_tenants(command, self.targets()),
@@ -178,16 +174,11 @@ impl View for Tenants {
                 });
             }
             Command::Mark => {
-                if let Some(name) = self.list.selected().cloned()
-                    && !self.marked.remove(&name)
-                {
-                    self.marked.insert(name);
-                }
                 let shown = &self.shown;
-                self.list.go(Command::Down, shown.len(), page, self.rows.names(shown));
+                self.marks.toggle(&mut self.list, shown.len(), page, self.rows.names(shown));
             }
             Command::Escape => {
-                self.marked.clear();
+                self.marks.clear();
                 self.filter.clear();
                 self.faults = false;
                 self.settle(cx);
@@ -232,9 +223,7 @@ impl View for Tenants {
             return String::new();
         }
         let mut words = Vec::new();
-        if !self.marked.is_empty() {
-            words.push(format!("{} marked", self.marked.len()));
-        }
+        words.extend(self.marks.words());
         if self.faults {
             words.push("faults only".into());
         }
@@ -292,10 +281,7 @@ impl View for Tenants {
     }
 
     fn subject(&self) -> Option<String> {
-        match self.marked.len() {
-            0 => self.list.selected().map(TenantName::to_string),
-            n => Some(format::count(n, "marked tenant")),
-        }
+        self.marks.subject(&self.list, "tenant")
     }
 
     fn lens(&mut self) -> Lens<'_> {

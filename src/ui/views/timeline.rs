@@ -253,6 +253,10 @@ impl View for Timeline {
         Some(lane.events.iter().filter_map(line).collect::<Vec<_>>().join("\n"))
     }
 
+    fn let_go(&mut self) {
+        self.list.release();
+    }
+
     fn lens(&mut self) -> Lens<'_> {
         Lens::filtered(&mut self.filter, &NO_FIELDS)
     }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use wheelhouse::{
     app::{Effect, Msg, NotOpened},
-    cluster::{LogLine, Ports},
+    cluster::{LogLine, Ports, sketch},
     ui::Place,
 };
 
@@ -123,7 +123,7 @@ fn a_text_takes_the_whole_screen_and_its_place_is_not_left() {
 
 #[test]
 fn an_order_by_a_column_that_has_no_room_is_told_with_the_way_back() {
-    for keys in ["X", "> > > > > > >", ": s o r t space i m a g e enter"] {
+    for keys in ["T", "> > > > > > >", ": s o r t space i m a g e enter"] {
         let mut c = Cockpit::of(NIGHT, (80, 24));
         // Ages may turn over above.
         let rows = |c: &Cockpit| c.body().split("TENANT").nth(1).map(str::to_owned);
@@ -222,4 +222,135 @@ fn a_port_forward_offers_what_the_pod_declares_and_stays_where_a_port_is_taken()
     c.send(Msg::Forwards(Vec::new(), Some(Ok("127.0.0.1:8081 leads to acme-1:8080".into()))));
     let text = c.text();
     assert!(!text.contains("local:remote") && text.contains("127.0.0.1:8081 leads to"), "{text}");
+}
+
+/// The keys at the foot of the screen.
+fn bar(c: &Cockpit) -> String {
+    c.text().lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_key_that_answers_is_offered_only_where_something_is_answered() {
+    for (place, size) in ["1", "2", "3", "4", "5", "W", "2 enter"]
+        .into_iter()
+        .flat_map(|place| [(80, 24), (200, 50)].map(|size| (place, size)))
+    {
+        let mut c = at(size, place);
+        let offered = bar(&c).contains("answer");
+        c.keys("a");
+        assert!(!(offered && c.text().contains("is answered by a key")), "{place}: {}", c.text());
+    }
+    let c = at((200, 50), "2");
+    assert!(!bar(&c).contains("answer"), "{}", bar(&c));
+}
+
+#[test]
+fn the_recovery_sheet_is_offered_first_where_it_is_wanted_and_nowhere_else() {
+    for place in ["1", "4", "5"] {
+        let c = at((200, 50), place);
+        assert!(!bar(&c).contains("recovery"), "{place}: {}", bar(&c));
+        let mut c = Cockpit::seeing(no_quorum(), (80, 24), |_| {});
+        c.keys(place);
+        assert!(bar(&c).trim_start().starts_with("R recovery"), "{place}: {}", bar(&c));
+    }
+}
+
+#[test]
+fn one_key_ends_a_run_and_which_it_is_says_how() {
+    let mut c = at((80, 24), "/ a c m e enter esc s 5 enter");
+    c.start();
+    c.progress(1);
+    assert!(bar(&c).contains("X abort") && !bar(&c).contains("x give up"), "{}", bar(&c));
+    c.keys("x");
+    assert!(!c.text().contains("Why"), "it runs: {}", c.text());
+    c.happen(wheelhouse::run::Event::Paused { step: 1, why: "the pod does not start".into(), asked: false });
+    c.observe(NIGHT);
+    assert!(!bar(&c).contains("X abort"), "{}", bar(&c));
+    c.keys("X");
+    assert!(!c.text().contains("Abort run"), "{}", c.text());
+}
+
+#[test]
+fn another_order_shows_what_comes_first_in_it() {
+    for (place, keys) in
+        [("1", "B"), ("1", ">"), ("2", ">"), ("5", ">"), ("1", ": s o r t space n a m e enter")]
+    {
+        let mut c = at((80, 24), place);
+        c.keys("G");
+        c.keys(keys);
+        let first = c.text().lines().find(|line| line.starts_with('›')).map(str::to_owned);
+        let top = c.text();
+        c.keys("g");
+        let there = c.text().lines().find(|line| line.starts_with('›')).map(str::to_owned);
+        assert_eq!(first, there, "{place} {keys}\n{top}");
+    }
+}
+
+#[test]
+fn a_column_that_is_not_there_is_said_whole_and_one_is_named_by_its_beginning() {
+    let mut c = at((80, 24), "1");
+    c.typed("/mem:>20");
+    c.keys("enter");
+    assert!(c.text().contains("shown") && !c.text().contains("is no column"), "{}", c.text());
+    let mut c = at((80, 24), "1");
+    c.typed("/rest:>99");
+    c.keys("enter");
+    assert!(c.text().contains("no tenant matches"), "{}", c.text());
+    let mut c = at((80, 24), "1");
+    c.typed("/weight:>6");
+    c.keys("enter");
+    let text = c.text().replace("\n ", " ");
+    assert!(text.contains("weight is no column: there are tenant namespace"), "{text}");
+    assert!(text.contains("restarts left memory") && text.contains("as text"), "{text}");
+}
+
+#[test]
+fn what_no_command_is_like_is_not_guessed() {
+    let mut c = at((80, 24), "1");
+    for line in [":foo", ":read", ":zzz"] {
+        c.typed(line);
+        c.keys("enter");
+        assert!(!c.text().contains("is it"), "{line}: {}", c.text());
+    }
+}
+
+#[test]
+fn a_node_is_wrong_on_its_own_screen_where_the_findings_say_so() {
+    let packed = "node w1 memory=8Gi used=7900Mi\nnode w2 memory=8Gi used=1Gi\ntenant a 2 on w1 w2";
+    let seen = sketch(packed, now()).expect("a sketch");
+    let mut c = Cockpit::seeing(seen, (80, 24), |_| {});
+    c.keys("5");
+    assert!(c.text().contains("of its memory in use"), "{}", c.text());
+    c.keys("2");
+    let row = |c: &Cockpit, name: &str| c.text().lines().find(|line| line.contains(name)).map(str::to_owned);
+    let (full, free) = (row(&c, "w1").expect("a row"), row(&c, "w2").expect("a row"));
+    assert!(full.contains('▲') && full.contains("memory"), "{full}");
+    assert!(free.contains('✓') && free.contains("ready"), "{free}");
+    c.keys("!");
+    assert!(row(&c, " w1").is_some() && row(&c, " w2  ").is_none(), "{}", c.text());
+}
+
+#[test]
+fn the_header_tells_every_state_of_tenants_at_80_columns() {
+    let nodes = "node w1\nnode w2\nnode w3\n";
+    let risky: String = (0..13).map(|i| format!("tenant r{i} 2 on w1 w1\n")).collect();
+    let header = |text: &str| {
+        let c = Cockpit::of(&format!("{nodes}{risky}{text}"), (80, 24));
+        c.text().lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let one = header("tenant slow 2 on w1 w2x\n");
+    assert!(one.contains("1 degraded") && one.contains("13 risk"), "{one}");
+    let both = header("tenant slow 2 on w1 w2x\ntenant gone 2 on w1x w2x\n");
+    assert!(both.contains("✖ 1") && both.contains("1 deg") && both.contains("13 risk"), "{both}");
+    assert!(both.contains("3/3 nodes"), "{both}");
+}
+
+#[test]
+fn the_first_lines_are_told_whole_where_two_of_them_have_the_room() {
+    for text in [NIGHT, moves::BACK] {
+        let c = Cockpit::of(text, (80, 24));
+        let body = c.body();
+        let first: Vec<_> = body.lines().skip(1).take(3).collect();
+        assert!(!first.iter().any(|line| line.contains('…')), "{first:#?}");
+    }
 }

@@ -146,7 +146,7 @@ fn an_unknown_outcome_is_said_and_asked() {
         c.keys("x e n o u g h enter");
         let text = c.text();
         assert!(text.contains("not transactional") || text.contains("schema"), "{text}");
-        c.keys("esc S");
+        c.keys("esc Y");
         assert!(
             c.text().contains("Has run 9c1f succeeded?") && c.text().contains("On your word"),
             "{}",

@@ -280,11 +280,14 @@ impl CampaignView {
             let took = items.iter().filter_map(|i| took(campaign, *i)).max()?;
             Some(format!("took {}", format::span(took)))
         };
-        let reason = || match &campaign.items[items[0]] {
-            Intent::Move { moved } => moved.reason.to_string(),
-            _ => String::new(),
+        let (reason, brief) = match &campaign.items[items[0]] {
+            Intent::Move { moved } => (moved.reason.to_string(), moved.reason.brief()),
+            _ => Default::default(),
         };
-        matrix.why(&mut pen, y, &why.or_else(done).unwrap_or_else(reason));
+        match why.or_else(done) {
+            Some(text) => matrix.why(&mut pen, y, &text, ""),
+            None => matrix.why(&mut pen, y, &reason, &brief),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which columns a width has room for, and what a row shows in them.
 
-use super::{NARROW, Shares, stacked};
+use super::{NARROW, Shares, State, stacked, state_of};
 use crate::{
-    cluster::{Cpu, Memory, Node, NodeState, node_room},
-    ui::{chrome, format, paint::Pen, theme::Role, view::Cx, views::node_sign},
+    cluster::{Cpu, Memory, Node, node_room},
+    ui::{chrome, format, paint::Pen, theme::Role, view::Cx},
 };
 
 /// Where the columns begin. `None`: no room.
@@ -94,15 +94,16 @@ impl Columns {
 
     /// One node.
     pub fn row(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, node: &Node, short: &str, tenants: usize) {
-        let (glyph, role) = node_sign(node.state());
-        let calm = node.state() == NodeState::Ready;
+        let State { sign, role, word } = state_of(cx, node);
+        let calm = role == Role::Ok;
         let shares = Shares::of(cx.seen, node);
-        pen.put(2, y, 1, glyph, if calm { Role::Faint } else { role });
+        // Few tones in a row: each costs bytes on every step of the cursor.
+        pen.put(2, y, 1, sign, if calm { Role::Muted } else { role });
         let x = pen.put(4, y, self.name, &cx.node_name(&node.name, self.name), Role::Text);
         if short != node.name.as_str() && x + 5 < 4 + self.name {
-            pen.put(x + 1, y, 5, short, Role::Faint);
+            pen.put(x + 1, y, 5, short, Role::Muted);
         }
-        pen.put(5 + self.name, y, 10, node.state().word(), if calm { Role::Muted } else { role });
+        pen.put(5 + self.name, y, 10, word, if calm { Role::Muted } else { role });
         if let Some(x) = self.since {
             pen.put_right(x + 5, y, 5, &cx.age_or_dash(node.ready_since()), Role::Muted);
         }

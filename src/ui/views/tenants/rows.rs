@@ -34,7 +34,18 @@ pub struct Facts {
 
 /// What the filter can name.
 pub static FIELDS: Fields = Fields {
-    columns: &["tenant", "namespace", "state", "image", "ready", "replicas", "restarts", "left", "node"],
+    columns: &[
+        "tenant",
+        "namespace",
+        "state",
+        "image",
+        "ready",
+        "replicas",
+        "restarts",
+        "left",
+        "memory",
+        "node",
+    ],
     labels: true,
 };
 
@@ -119,7 +130,7 @@ impl Rows {
                 health,
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
                 word: match no_database {
-                    true => "no writes",
+                    true => "blocked",
                     false => word(health, found.map(|(.., rule)| *rule)),
                 },
             });
@@ -141,6 +152,7 @@ impl Rows {
             Of::Column("ready") => Some(facts.ready.to_string()),
             Of::Column("replicas") => Some(facts.wanted.to_string()),
             Of::Column("restarts") => Some(facts.restarts.to_string()),
+            Of::Column("memory") => row.memory().map(|(used, limit)| in_percent(used.share_of(limit))),
             Of::Column("left") => self.left(row).map(|left| left.to_string()),
             Of::Column("node") => {
                 let nodes = facts.cells.iter().filter_map(|(at, _)| self.nodes.get(usize::from(*at)));
@@ -193,6 +205,11 @@ impl Rows {
             cells,
         }
     }
+}
+
+/// A share as filters compare it: in percent, without the sign.
+fn in_percent(share: f64) -> String {
+    format!("{:.0}", share * 100.0)
 }
 
 /// What the column STATE shows: the reason, where a word tells it, else the state.

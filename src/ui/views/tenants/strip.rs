@@ -1,7 +1,9 @@
 //! The worst findings, above the table, and what each leads to.
 
+use std::borrow::Cow;
+
 use super::{
-    super::{age_width, answers, finding_line, run_sign},
+    super::{about, age_width, answers, finding_line, run_sign},
     Tenants,
 };
 use crate::{
@@ -33,7 +35,7 @@ pub(super) fn height(screen: u16) -> u16 {
         ..7 => 0,
         7..10 => 2,
         10..16 => 3,
-        16..28 => 4,
+        16..28 => 5,
         28..40 => 6,
         _ => 8,
     }
@@ -56,6 +58,38 @@ impl Line<'_> {
             (Self::Run(known), Stop::Run(id)) => known.run.id == *id,
             (Self::Cause(finding), Stop::About(subject)) => finding.subject == *subject,
             _ => false,
+        }
+    }
+
+    /// Whom it is about, as the screen names it.
+    fn name<'n>(&'n self, cx: &'n Cx<'_>, columns: u16) -> Cow<'n, str> {
+        match self {
+            Self::Campaign(known) => known.campaign.short().into(),
+            Self::Run(known) => known.run.short().into(),
+            Self::Cause(finding) => about(cx, &finding.subject, columns),
+        }
+    }
+
+    /// What it says.
+    fn text(&self, cx: &Cx<'_>) -> Cow<'_, str> {
+        match self {
+            Self::Campaign(known) => {
+                let (campaign, shown) = (&known.campaign, known.shown());
+                let by = match shown {
+                    Shown::Running if !campaign.operator.is_empty() => format!(", {}", campaign.operator),
+                    _ => String::new(),
+                };
+                format!("{shown}, {}: {}{by}", campaign.counts().words(), campaign.goal).into()
+            }
+            Self::Run(known) => {
+                let (shown, what) = (known.shown(), summary(&known.run));
+                match known.meanwhile(cx.seen).or_else(|| known.open(cx.seen)) {
+                    Some(why) => format!("{shown}: {what}: {why}"),
+                    None => format!("run of {} {shown}: {what}", known.run.operator),
+                }
+                .into()
+            }
+            Self::Cause(finding) => (&*finding.text).into(),
         }
     }
 
@@ -147,39 +181,47 @@ impl Tenants {
             labels.iter().map(|label| wide(label)).max().unwrap_or(0).max(12) + 1
         };
         let right = width.saturating_sub(1 + keys);
-        let name = match width {
+        // As narrow as the names allow: what is wrong has the rest.
+        let most = match width {
             ..60 => 10,
-            60..100 => 14,
+            60..100 => 16,
             _ => 22,
         };
+        let widest = lines.iter().map(|line| format::width(&line.name(cx, most))).max().unwrap_or(0);
+        let name = widest.clamp(8, most);
         let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
-        let needs = |line: &Line<'_>| match line {
-            Line::Cause(finding) => format::wrap(&format::plain(&finding.text), text_room).len() as u16,
-            _ => 1,
-        };
-        // The first one is told whole, but never in the place of the only other; of the others what there is room for.
-        let others = u16::from(lines.len() > 1);
-        let mut spare = room.saturating_sub(lines.len() as u16);
+        // The first one is told whole, but never in the place of the only other; then as many of the others as there
+        // is room for, each whole.
         let mut y = 0;
         for (i, line) in lines.iter().enumerate() {
-            if y >= room {
+            let others = u16::from(i == 0 && lines.len() > 1);
+            let most = room.saturating_sub(y + others);
+            if most == 0 {
                 break;
             }
-            let more =
-                (needs(line) - 1).min(if i == 0 { (room - y - 1).saturating_sub(others) } else { spare });
-            spare = spare.saturating_sub(more);
+            let text = format::plain(&line.text(cx)).into_owned();
+            let told = format::wrap(&text, text_room);
             match line {
-                Line::Campaign(known) => campaign(pen, y, (right, name), cx, known),
-                Line::Run(known) => run(pen, y, (right, name), cx, known),
+                Line::Campaign(known) => {
+                    let shown = known.shown();
+                    unfinished(pen, y, (right, name), (&shown, &line.name(cx, name), &text));
+                    age(pen, y, right, cx, known.campaign.began());
+                }
+                Line::Run(known) => {
+                    let shown = known.shown();
+                    unfinished(pen, y, (right, name), (&shown, &line.name(cx, name), &text));
+                    age(pen, y, right, cx, known.run.began());
+                }
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
             if keys > 0 {
                 pen.line_right(width - 1, y, keys - 1, &labels[i]);
             }
-            if let Line::Cause(finding) = line {
-                self::more(pen, y, (5 + name, text_room), finding, more);
-            }
-            y += 1 + more;
+            let lines = u16::try_from(told.len()).unwrap_or(u16::MAX).clamp(1, most);
+            let notice = matches!(line, Line::Cause(finding) if finding.severity == Severity::Notice);
+            let tone = if notice { Role::Muted } else { Role::Text };
+            more(pen, y, (5 + name, text_room), (&told, tone), lines - 1);
+            y += lines;
         }
     }
 }
@@ -213,24 +255,10 @@ fn own_key(line: &Line<'_>) -> Option<Command> {
     }
 }
 
-fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &CampaignSeen) {
-    let (campaign, shown) = (&known.campaign, known.shown());
-    let how_far = campaign.counts().words();
-    let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
-    let by = if who.is_empty() { String::new() } else { format!(", {who}") };
-    let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-    let began = campaign.began();
-    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(began));
-}
-
-fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
-    let shown = known.shown();
-    let what = summary(&known.run);
-    let text = match known.meanwhile(cx.seen).or_else(|| known.open(cx.seen)) {
-        Some(why) => format!("{shown}: {what}: {why}"),
-        None => format!("run of {} {shown}: {what}", known.run.operator),
-    };
-    unfinished(pen, y, (right, name), (&shown, known.run.short(), &text), &cx.age_or_dash(known.run.began()));
+fn age(pen: &mut Pen<'_>, y: u16, right: u16, cx: &Cx<'_>, since: Option<jiff::Timestamp>) {
+    if age_width(pen.width()) > 0 {
+        pen.put_right(right, y, 5, &cx.age_or_dash(since), Role::Muted);
+    }
 }
 
 fn unfinished(
@@ -238,30 +266,26 @@ fn unfinished(
     y: u16,
     (right, name): (u16, u16),
     (shown, short, text): (&Shown, &str, &str),
-    age: &str,
 ) {
     let (glyph, role) = run_sign(shown);
     pen.put(2, y, 1, glyph, role);
     pen.put(4, y, name, short, Role::Text);
-    pen.put(5 + name, y, right.saturating_sub(11 + name), text, Role::Text);
-    pen.put_right(right, y, 5, age, Role::Muted);
+    let x = 5 + name;
+    pen.put(x, y, right.saturating_sub(x + age_width(pen.width())), text, Role::Text);
 }
 
-/// The further lines of a finding.
-fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), finding: &Finding, lines: u16) {
+/// The further lines of what is said.
+fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), (told, tone): (&[String], Role), lines: u16) {
     if lines == 0 {
         return;
     }
-    let mut words = format::wrap(&format::plain(&finding.text), room).into_iter();
-    let first = words.next().unwrap_or_default();
-    let rest: Vec<_> = words.collect();
-    let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
+    let Some((first, rest)) = told.split_first() else { return };
     pen.put(x, y, room, &format!("{first:<0$}", usize::from(room)), tone);
-    for i in 0..lines {
+    for (i, line) in rest.iter().enumerate().take(usize::from(lines)) {
         // The last line takes what is left, cut if need be.
-        let text =
-            if i + 1 == lines { rest[usize::from(i)..].join(" ") } else { rest[usize::from(i)].clone() };
-        pen.put(x, y + 1 + i, room, &text, tone);
+        let last = i + 1 == usize::from(lines);
+        let text = if last { rest[i..].join(" ") } else { line.clone() };
+        pen.put(x, y + 1 + i as u16, room, &text, tone);
     }
 }
 

@@ -27,9 +27,7 @@ impl Tenants {
             let row = &self.rows.all[self.shown[i]];
             let selected = self.list.selected() == Some(row.name());
             self.row(pen, y, cx, row, &columns);
-            if self.marked.contains(row.name()) {
-                pen.put(1, y, 1, "●", Role::Accent);
-            }
+            self.marks.sign(pen, y, row.name());
             if selected {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
