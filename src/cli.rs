@@ -53,6 +53,7 @@ mod port_forward;
 mod proposal;
 mod proxysql;
 mod rbac;
+mod reach;
 mod rebalance;
 mod record;
 mod release;
@@ -199,6 +200,8 @@ enum Command {
     Check,
     /// How many more requests each tenant can take, and what is free on the nodes
     Headroom(headroom::HeadroomArgs),
+    /// The way from each host name to the pods: which link is broken first, and until when certificates are valid
+    Reach(reach::ReachArgs),
     /// What happens if nodes die or are drained now
     WhatIf(what_if::WhatIfArgs),
     /// How many more replicas of a tenant find a node, and why not on the others
@@ -402,6 +405,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Proxysql(args)) => proxysql::run(&common, args).await,
         Some(Command::Check) => check::run(&common).await,
         Some(Command::Headroom(args)) => headroom::run(&common, args).await,
+        Some(Command::Reach(args)) => reach::run(&common, args).await,
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 mod address;
 mod advice;
 pub mod by_hand;
+mod chain;
 mod clocks;
 pub mod database;
 mod delta;
@@ -36,6 +37,7 @@ mod named;
 mod near;
 mod node;
 mod observe;
+mod outside;
 mod pack;
 mod pod;
 mod pool;
@@ -63,6 +65,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
+pub use chain::{Chain, Claimant, Link, LinkState, Outside, Part, Route, Term};
 pub use database::{Database, Headline, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
@@ -94,6 +97,10 @@ pub use named::{Named, named, running};
 pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
+pub use outside::{
+    Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath, NOT_INSTALLED,
+    PortName, RouteParent, ServicePoint, ServicePort, Verdict,
+};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
 pub use pool::{Mounted, Pool, PoolFiles};
 pub use ports::Ports;
@@ -272,6 +279,18 @@ pub struct Snapshot {
     pub limit_ranges: Slice<Key, LimitRange>,
     /// PersistentVolumeClaims.
     pub claims: Slice<Key, Claim>,
+    /// Ingresses.
+    pub ingresses: Slice<Key, Ingress>,
+    /// IngressClasses by name.
+    pub ingress_classes: Slice<Arc<str>, IngressClass>,
+    /// EndpointSlices.
+    pub endpoint_slices: Slice<Key, EndpointSlice>,
+    /// HTTPRoutes of the Gateway API.
+    pub http_routes: Slice<Key, HttpRoute>,
+    /// Gateways of the Gateway API.
+    pub gateways: Slice<Key, Gateway>,
+    /// Certificates of cert-manager.
+    pub certificates: Slice<Key, Certificate>,
     /// Namespaces and their labels.
     pub namespaces: Slice<Arc<str>, Labels>,
     /// Leases in wheelhouse's namespace.
@@ -308,6 +327,8 @@ pub struct Snapshot {
     tenant_of: OrdMap<WorkloadKey, TenantName>,
     /// Derived when it is asked for: the database, judged.
     judged: database::Derived,
+    /// Derived when it is asked for: the ways from outside to the tenants.
+    outside: chain::Derived,
 }
 
 /// The objects of one namespace.

@@ -175,6 +175,14 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     follow::<convert::Claims>(&mut tasks, then(scoped()), &tell, Observation::Claim);
     follow::<convert::Pools>(&mut tasks, then(pools), &tell, Observation::Pool);
     let every = scope.metrics_every;
+    // What leads requests to pods comes last: nothing waits for it, and it need not be there.
+    let outside = |subject| Subject { after: Some(all.clone()), ..subject };
+    follow::<convert::Ingresses>(&mut tasks, outside(scoped()), &tell, Observation::Ingress);
+    follow::<convert::IngressClasses>(&mut tasks, outside(subject(None)), &tell, Observation::IngressClass);
+    follow::<convert::EndpointSlices>(&mut tasks, outside(scoped()), &tell, Observation::EndpointSlice);
+    follow::<convert::HttpRoutes>(&mut tasks, outside(scoped()), &tell, Observation::HttpRoute);
+    follow::<convert::Gateways>(&mut tasks, outside(scoped()), &tell, Observation::Gateway);
+    follow::<convert::Certificates>(&mut tasks, outside(scoped()), &tell, Observation::Certificate);
     let pods =
         list::poll::<convert::PodUsages, _>(scoped(), every, all.clone(), tell.clone(), Observation::Usage);
     tasks.spawn(pods);

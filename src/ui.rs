@@ -41,7 +41,7 @@ use ratatui::{
 
 pub use self::{
     action::{Action, Asks, Containers},
-    chrome::mark,
+    chrome::{link, mark},
     command::Command,
     draft::{Draft, ToTenants, Wanted},
     format::{age, alike, plain},

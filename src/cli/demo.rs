@@ -37,8 +37,8 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What is going on: calm, node-recovered, pressure, or in the database: galera-degraded, galera-no-quorum,
-    /// galera-all-down, flow-control, proxysql-drift, writer-lost
+    /// What is going on: calm, node-recovered, pressure, host-stolen, or in the database: galera-degraded,
+    /// galera-no-quorum, galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0: its time stands

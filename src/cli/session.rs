@@ -271,7 +271,10 @@ impl Session {
         let settled = seen.wait_for(|s| {
             s.api.freshness.trouble().is_some()
                 || (s.api.freshness.is_live()
-                    && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
+                    && s.sources()
+                        .iter()
+                        .chain(&s.outside_sources())
+                        .all(|(_, f)| **f != Freshness::Connecting))
         });
         // Past the time limit, or when nothing follows the cluster any more, what is known must do.
         let _ = telling(&self.seen, tokio::time::timeout(self.timeout, settled))

@@ -146,7 +146,7 @@ impl Snapshot {
         move_objects(&mut self.proxies, by);
     }
 
-    fn freshnesses(&mut self) -> [&mut Freshness; 18] {
+    fn freshnesses(&mut self) -> [&mut Freshness; 24] {
         [
             &mut self.nodes.freshness,
             &mut self.pods.freshness,
@@ -159,6 +159,12 @@ impl Snapshot {
             &mut self.quotas.freshness,
             &mut self.limit_ranges.freshness,
             &mut self.claims.freshness,
+            &mut self.ingresses.freshness,
+            &mut self.ingress_classes.freshness,
+            &mut self.endpoint_slices.freshness,
+            &mut self.http_routes.freshness,
+            &mut self.gateways.freshness,
+            &mut self.certificates.freshness,
             &mut self.namespaces.freshness,
             &mut self.leases.freshness,
             &mut self.journals.freshness,

@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Autoscaler, Budget, Claim, Cpu, Freshness, Job, Journal, Key, Labels, Lease, LimitRange, MemberName,
-    MemberSample, Memory, Node, NodeName, NodeUsage, Observation, Pod, Pool, ProxyName, ProxySample,
-    ProxyStatus, Quota, Reading, ReplicaSet, Seen, Service, Sizing, Slice, Snapshot, Status, Tenancy, Usage,
-    Workload,
+    Api, Autoscaler, Budget, Certificate, Claim, Cpu, EndpointSlice, Freshness, Gateway, HttpRoute, Ingress,
+    IngressClass, Job, Journal, Key, Labels, Lease, LimitRange, MemberName, MemberSample, Memory, Node,
+    NodeName, NodeUsage, Observation, Pod, Pool, ProxyName, ProxySample, ProxyStatus, Quota, Reading,
+    ReplicaSet, Seen, Service, Sizing, Slice, Snapshot, Status, Tenancy, Usage, Workload,
     database::Expectations,
     endpoint::{Endpoint, Trouble},
     freshness,
@@ -52,6 +52,18 @@ pub struct Delta {
     proxies: Endpoints<ProxyName, ProxyStatus, ProxySample>,
     usage: Option<Measured>,
     history: Option<Later>,
+    outside: OutsideDelta,
+}
+
+/// What leads requests from outside to pods.
+#[derive(Debug, Serialize, Deserialize)]
+struct OutsideDelta {
+    ingresses: Change<Key, Ingress>,
+    ingress_classes: Change<Arc<str>, IngressClass>,
+    endpoint_slices: Change<Key, EndpointSlice>,
+    http_routes: Change<Key, HttpRoute>,
+    gateways: Change<Key, Gateway>,
+    certificates: Change<Key, Certificate>,
 }
 
 /// What of a snapshot is configuration.
@@ -292,6 +304,28 @@ impl Measured {
     }
 }
 
+impl OutsideDelta {
+    fn between(before: &Snapshot, after: &Snapshot) -> Self {
+        Self {
+            ingresses: Change::of(&before.ingresses, &after.ingresses),
+            ingress_classes: Change::of(&before.ingress_classes, &after.ingress_classes),
+            endpoint_slices: Change::of(&before.endpoint_slices, &after.endpoint_slices),
+            http_routes: Change::of(&before.http_routes, &after.http_routes),
+            gateways: Change::of(&before.gateways, &after.gateways),
+            certificates: Change::of(&before.certificates, &after.certificates),
+        }
+    }
+
+    fn apply(self, seen: &mut Snapshot) {
+        fold(seen, self.ingresses, |s| &mut s.ingresses, Observation::Ingress);
+        fold(seen, self.ingress_classes, |s| &mut s.ingress_classes, Observation::IngressClass);
+        fold(seen, self.endpoint_slices, |s| &mut s.endpoint_slices, Observation::EndpointSlice);
+        fold(seen, self.http_routes, |s| &mut s.http_routes, Observation::HttpRoute);
+        fold(seen, self.gateways, |s| &mut s.gateways, Observation::Gateway);
+        fold(seen, self.certificates, |s| &mut s.certificates, Observation::Certificate);
+    }
+}
+
 impl Delta {
     /// What `after` has otherwise than `before`. Neither may hold what is never recorded: see [`Snapshot::recorded`].
     pub fn between(before: &Snapshot, after: &Snapshot) -> Self {
@@ -324,6 +358,7 @@ impl Delta {
             usage: Measured::of(&before.usage, &after.usage),
             history: (!Arc::ptr_eq(&before.history, &after.history))
                 .then(|| after.history.since(&before.history)),
+            outside: OutsideDelta::between(before, after),
         }
     }
 
@@ -389,6 +424,7 @@ impl Restoring {
         fold(seen, delta.jobs, |s| &mut s.jobs, Observation::Job);
         fold(seen, delta.pools, |s| &mut s.pools, |report| Observation::Pool(kept(report)));
         fold(seen, delta.node_usage, |s| &mut s.node_usage, Observation::NodeUsage);
+        delta.outside.apply(seen);
         delta.galera.apply(&mut seen.galera);
         delta.proxies.apply(&mut seen.proxies);
         if let Some(api) = delta.api {
@@ -421,6 +457,7 @@ impl Restoring {
             Arc::make_mut(&mut self.seen.history).settle();
         }
         self.seen.judged.forget();
+        self.seen.outside.forget();
         self.seen.clone()
     }
 }

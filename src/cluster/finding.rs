@@ -19,6 +19,7 @@ use super::{
 };
 
 mod nodes;
+mod outside;
 mod pods;
 mod rules;
 mod tenants;

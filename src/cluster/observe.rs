@@ -12,9 +12,10 @@ use imbl::OrdMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Api, Autoscaler, Budget, Claim, Freshness, Job, Journal, Key, Labels, Lease, LimitRange, Load, Member,
-    MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service,
-    Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    Api, Autoscaler, Budget, Certificate, Claim, EndpointSlice, Freshness, Gateway, HttpRoute, Ingress,
+    IngressClass, Job, Journal, Key, Labels, Lease, LimitRange, Load, Member, MemberName, Node, NodeName,
+    NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service, Slice, Snapshot, Tenant,
+    TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
     clocks::{Dated, objects_moved},
 };
 
@@ -83,6 +84,18 @@ pub enum Observation {
     LimitRange(Seen<Key, LimitRange>),
     /// PersistentVolumeClaims.
     Claim(Seen<Key, Claim>),
+    /// Ingresses.
+    Ingress(Seen<Key, Ingress>),
+    /// IngressClasses.
+    IngressClass(Seen<Arc<str>, IngressClass>),
+    /// EndpointSlices.
+    EndpointSlice(Seen<Key, EndpointSlice>),
+    /// HTTPRoutes.
+    HttpRoute(Seen<Key, HttpRoute>),
+    /// Gateways.
+    Gateway(Seen<Key, Gateway>),
+    /// Certificates.
+    Certificate(Seen<Key, Certificate>),
     /// Namespaces.
     Namespace(Seen<Arc<str>, Labels>),
     /// Leases of wheelhouse.
@@ -107,6 +120,7 @@ impl Snapshot {
     /// Takes one report in. Returns whether anything that can be seen has changed.
     pub fn observe(&mut self, observation: Observation) -> bool {
         self.judged.forget();
+        self.outside.forget();
         let skew = self.api.skew();
         match observation {
             Observation::Api(api) => self.observe_api(*api),
@@ -117,6 +131,12 @@ impl Snapshot {
             Observation::Quota(seen) => self.quotas.fold(seen, skew).any(),
             Observation::LimitRange(seen) => self.limit_ranges.fold(seen, skew).any(),
             Observation::Claim(seen) => self.claims.fold(seen, skew).any(),
+            Observation::Ingress(seen) => self.ingresses.fold(seen, skew).any(),
+            Observation::IngressClass(seen) => self.ingress_classes.fold(seen, skew).any(),
+            Observation::EndpointSlice(seen) => self.endpoint_slices.fold(seen, skew).any(),
+            Observation::HttpRoute(seen) => self.http_routes.fold(seen, skew).any(),
+            Observation::Gateway(seen) => self.gateways.fold(seen, skew).any(),
+            Observation::Certificate(seen) => self.certificates.fold(seen, skew).any(),
             Observation::Namespace(seen) => self.namespaces.fold(seen, skew).any(),
             Observation::Lease(seen) => self.leases.fold(seen, skew).any(),
             Observation::Journal(seen) => self.journals.fold(seen, skew).any(),

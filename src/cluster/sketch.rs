@@ -340,6 +340,8 @@ impl World {
         let service = Service {
             key: key.key.clone(),
             selector: Arc::new(LabelSet::from([("app".into(), name.into())])),
+            ports: vec![ServicePort { name: "http".into(), port: 80, target: "8080".into() }],
+            external: None,
         };
         self.services.push((key.key.clone(), service));
         match kind {
@@ -388,6 +390,7 @@ impl World {
             Observation::Quota(Seen::All(vec![], at)),
             Observation::LimitRange(Seen::All(vec![], at)),
             Observation::Claim(Seen::All(vec![], at)),
+            Observation::Ingress(Seen::All(vec![], at)),
             Observation::Lease(Seen::All(vec![], at)),
             Observation::Journal(Seen::All(vec![], at)),
             Observation::Job(Seen::All(vec![], at)),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Hints, Key, Labels, NodeName, Owner, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind,
+    Hints, Key, Labels, NodeName, Owner, PodSpec, ResourceVersion, Selector, ServicePort, Uid, WorkloadKey,
+    WorkloadKind,
 };
 
 /// A Deployment or StatefulSet.
@@ -227,6 +228,10 @@ pub struct Service {
     pub key: Key,
     /// `spec.selector`; empty selects nothing.
     pub selector: Labels,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+    /// `spec.externalName` of a Service that stands for a name elsewhere.
+    pub external: Option<Arc<str>>,
 }
 
 /// A HorizontalPodAutoscaler.

@@ -11,7 +11,7 @@ pub(crate) use limits::defaults as range_defaults;
 pub(crate) use quota::quota;
 
 use crate::kind::Kind;
-use crate::value::{list, set};
+use crate::value::{list, name, set, text};
 use crate::world::World;
 
 /// Why an object may not be created.
@@ -38,7 +38,31 @@ pub(crate) fn admit(world: &mut World, kind: &Kind, object: &mut Value, dry: boo
         limits::limit(world, object)?;
         set(object, &["status", "qosClass"], qos_class(&object["spec"]).into());
     }
+    if kind == Kind::INGRESS {
+        default_class(world, object);
+    }
     quota::charge(world, kind, object, dry)
+}
+
+/// Gives an Ingress without a class the default one, of several the newest. That is done once, and never by an update.
+fn default_class(world: &World, object: &mut Value) {
+    let annotated = object["metadata"]["annotations"]["kubernetes.io/ingress.class"].is_string();
+    if annotated || object["spec"]["ingressClassName"].is_string() {
+        return;
+    }
+    let is_default = |class: &&crate::store::Object| {
+        class["metadata"]["annotations"]["ingressclass.kubernetes.io/is-default-class"] == "true"
+    };
+    let made = |class: &crate::store::Object| text(&class["metadata"]["creationTimestamp"]).to_owned();
+    let newest = world
+        .store
+        .list(Kind::INGRESS_CLASS, None)
+        .filter(is_default)
+        .max_by(|a, b| made(a).cmp(&made(b)).then_with(|| name(b).cmp(name(a))));
+    let newest = newest.map(|class| name(class).to_owned());
+    if let Some(class) = newest {
+        set(object, &["spec", "ingressClassName"], class.into());
+    }
 }
 
 /// Holds a pod that is to be resized to the LimitRanges and ResourceQuotas of its namespace: what it takes more has to

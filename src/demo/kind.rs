@@ -148,6 +148,7 @@ kinds! {
     CRON_JOB, "batch", "v1", "CronJob", "cronjobs", "cronjob", &["cj"], ALL, true, true, STATUS, "";
     JOB, "batch", "v1", "Job", "jobs", "job", NO, ALL, true, true, STATUS, "";
     INGRESS, "networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", &["ing"], NO, true, true, STATUS, "";
+    INGRESS_CLASS, "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "ingressclass", NO, NO, false, true, NO, "";
     DISRUPTION_BUDGET, "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudget", &["pdb"], NO, true, true, STATUS, "";
     CLUSTER_ROLE_BINDING, "rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", NO, NO, false, false, NO, "";
     CLUSTER_ROLE, "rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "clusterrole", NO, NO, false, false, NO, "";

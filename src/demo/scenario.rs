@@ -5,6 +5,7 @@
 pub(super) mod act;
 mod cluster;
 mod objects;
+mod outside;
 mod script;
 mod settled;
 mod tenants;
@@ -27,6 +28,8 @@ pub enum Scenario {
     NodeRecovered,
     /// Memory is nearly exhausted and several things are wrong at once.
     Pressure,
+    /// A tenant's host leads to another tenant.
+    HostStolen,
     /// One member of the database was killed; the others have quorum.
     GaleraDegraded,
     /// One member of the database is left and has no quorum.
@@ -43,10 +46,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them. Those of the database have a calm cluster, and the others a calm database.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Calm,
         Self::NodeRecovered,
         Self::Pressure,
+        Self::HostStolen,
         Self::GaleraDegraded,
         Self::GaleraNoQuorum,
         Self::GaleraAllDown,
@@ -61,6 +65,7 @@ impl Scenario {
             Self::Calm => "calm",
             Self::NodeRecovered => "node-recovered",
             Self::Pressure => "pressure",
+            Self::HostStolen => "host-stolen",
             _ => self.database().name(),
         }
     }
@@ -68,7 +73,7 @@ impl Scenario {
     /// What is going on in the database.
     pub fn database(self) -> database::Scenario {
         match self {
-            Self::Calm | Self::NodeRecovered | Self::Pressure => database::Scenario::Calm,
+            Self::Calm | Self::NodeRecovered | Self::Pressure | Self::HostStolen => database::Scenario::Calm,
             Self::GaleraDegraded => database::Scenario::GaleraDegraded,
             Self::GaleraNoQuorum => database::Scenario::GaleraNoQuorum,
             Self::GaleraAllDown => database::Scenario::GaleraAllDown,
@@ -87,6 +92,7 @@ impl Scenario {
         let text = match self {
             Self::NodeRecovered => include_str!("scenarios/node-recovered.toml"),
             Self::Pressure => include_str!("scenarios/pressure.toml"),
+            Self::HostStolen => include_str!("scenarios/host-stolen.toml"),
             _ => include_str!("scenarios/calm.toml"),
         };
         toml::from_str(text).expect("the built-in scenarios are read by the tests")
@@ -150,6 +156,10 @@ fn populate(world: &mut World, options: &Options) {
         schedule(world, at, &moment.act);
     }
     world.step(now.duration_since(start).unsigned_abs());
+    outside::class(world);
+    if let Some(stolen) = &script.stolen {
+        outside::steal(world, stolen);
+    }
     for full in &script.full {
         cluster::fill(world, &numbered(&nodes, full.node), full.percent);
     }

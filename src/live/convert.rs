@@ -17,14 +17,16 @@ use serde::de::DeserializeOwned;
 
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
-    Affinity, Amounts, Autoscaler, Budget, Claim, Container, Cpu, Job, Journal, Key, KubeEvent, LabelSet,
-    Labels, Lease, LimitRange, Memory, Mounted, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, PoolFiles,
-    Quota, ReplicaSet, ResourceVersion, Resources, Service, Shared, SpreadConstraint, Toleration, Usage,
-    Volume, Workload, quantity,
+    Affinity, Amounts, Autoscaler, Budget, Certificate, Claim, Container, Cpu, EndpointSlice, Gateway,
+    HttpRoute, Ingress, IngressClass, Job, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
+    Memory, Mounted, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, PoolFiles, Quota, ReplicaSet,
+    ResourceVersion, Resources, Service, Shared, SpreadConstraint, Toleration, Usage, Volume, Workload,
+    quantity,
 };
 
 mod labels;
 mod node;
+mod outside;
 mod pod;
 mod policy;
 mod quota;
@@ -60,9 +62,21 @@ impl Resource {
         }
     }
 
+    /// It comes with an extension of the API server, which may not be installed.
+    pub(super) fn is_extension(&self) -> bool {
+        ["gateway.networking.k8s.io", "cert-manager.io"].contains(&self.group)
+    }
+
+    /// The document that tells whether the server serves its group in this version.
+    pub(super) fn discovery(&self) -> String {
+        format!("/apis/{}/{}", self.group, self.version)
+    }
+
     /// A server that does not serve it has none of it, and nothing else follows from that.
     pub(super) fn may_be_absent(&self) -> bool {
-        ["resourcequotas", "limitranges", "persistentvolumeclaims", "jobs"].contains(&self.plural)
+        let outside = ["ingresses", "ingressclasses", "endpointslices"];
+        let around = ["resourcequotas", "limitranges", "persistentvolumeclaims", "jobs"];
+        around.contains(&self.plural) || outside.contains(&self.plural)
     }
 
     /// The resource as role-based access control writes it, such as `poddisruptionbudgets.policy`.
@@ -328,6 +342,22 @@ kinds! {
     Jobs: Job, "batch" "v1" "jobs" "job" namespaced, record::job;
     /// The php-fpm pools of ConfigMaps; nothing is kept of a ConfigMap without one.
     Pools: Option<Pool>, "" "v1" "configmaps" "configmap" namespaced, record::pool;
+    /// Ingresses.
+    Ingresses: Ingress, "networking.k8s.io" "v1" "ingresses" "ingress" namespaced, outside::ingress;
+    /// IngressClasses.
+    IngressClasses: IngressClass, "networking.k8s.io" "v1" "ingressclasses" "ingressclass" cluster,
+        outside::ingress_class;
+    /// EndpointSlices.
+    EndpointSlices: EndpointSlice, "discovery.k8s.io" "v1" "endpointslices" "endpointslice" namespaced,
+        outside::endpoint_slice;
+    /// HTTPRoutes of the Gateway API.
+    HttpRoutes: HttpRoute, "gateway.networking.k8s.io" "v1" "httproutes" "httproute" namespaced,
+        outside::http_route;
+    /// Gateways of the Gateway API.
+    Gateways: Gateway, "gateway.networking.k8s.io" "v1" "gateways" "gateway" namespaced, outside::gateway;
+    /// Certificates of cert-manager.
+    Certificates: Certificate, "cert-manager.io" "v1" "certificates" "certificate" namespaced,
+        outside::certificate;
     /// Kubernetes Events.
     Events: KubeEvent, "" "v1" "events" "event" namespaced, record::event;
     /// Measured use of pods.

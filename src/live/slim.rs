@@ -83,6 +83,7 @@ slim! {
         namespace: String,
         uid: String,
         resource_version: String,
+        generation: i64,
         creation_timestamp: Option<Timestamp>,
         deletion_timestamp: Option<Timestamp>,
         labels: Map,
@@ -100,6 +101,12 @@ slim! {
         argo_tracking: Option<String>,
         #[serde(rename = "meta.helm.sh/release-name")]
         helm_release: Option<String>,
+        #[serde(rename = "kubernetes.io/ingress.class")]
+        ingress_class: Option<String>,
+        #[serde(rename = "nginx.ingress.kubernetes.io/canary")]
+        canary: Option<String>,
+        #[serde(rename = "ingressclass.kubernetes.io/is-default-class")]
+        default_class: Option<String>,
         #[serde(rename = "wheelhouse.dev/run")]
         run: Option<String>,
         #[serde(rename = "wheelhouse.dev/request-memory")]
@@ -331,7 +338,69 @@ slim! {
     NodeInfo { kubelet_version: String }
 
     Service { metadata: Meta, spec: ServiceSpec }
-    ServiceSpec { selector: Map }
+    ServiceSpec { selector: Map, ports: Vec<ServicePort>, r#type: String, external_name: String }
+    ServicePort { name: String, port: i64, target_port: Option<IntOrText> }
+
+    Ingress { metadata: Meta, spec: IngressSpec }
+    IngressSpec {
+        ingress_class_name: String,
+        default_backend: Option<IngressBackend>,
+        rules: Vec<IngressRule>,
+        tls: Vec<IngressTls>,
+    }
+    IngressRule { host: String, http: IngressPaths }
+    IngressPaths { paths: Vec<IngressPath> }
+    IngressPath { path: String, path_type: String, backend: IngressBackend }
+    IngressBackend { service: Option<IngressService> }
+    IngressService { name: String, port: IngressPort }
+    IngressPort { name: String, number: i64 }
+    IngressTls { hosts: Vec<String>, secret_name: String }
+
+    IngressClass { metadata: Meta, spec: IngressClassSpec }
+    IngressClassSpec { controller: String }
+
+    EndpointSlice { metadata: Meta, endpoints: Vec<SliceEndpoint>, ports: Vec<SlicePort> }
+    SliceEndpoint { conditions: EndpointConditions }
+    EndpointConditions { ready: Option<bool> }
+    SlicePort { name: String, port: Option<i64> }
+
+    StatusCondition {
+        r#type: String,
+        status: String,
+        reason: String,
+        message: String,
+        observed_generation: Option<i64>,
+    }
+
+    HttpRoute { metadata: Meta, spec: HttpRouteSpec, status: HttpRouteStatus }
+    HttpRouteSpec { hostnames: Vec<String>, parent_refs: Vec<ParentReference>, rules: Vec<HttpRouteRule> }
+    HttpRouteRule { backend_refs: Vec<BackendReference> }
+    BackendReference {
+        group: String,
+        kind: String,
+        namespace: String,
+        name: String,
+        port: i64,
+        weight: Option<i64>,
+    }
+    ParentReference { group: String, kind: String, namespace: String, name: String, section_name: String }
+    HttpRouteStatus { parents: Vec<RouteParentStatus> }
+    RouteParentStatus { parent_ref: ParentReference, conditions: Vec<StatusCondition> }
+
+    Gateway { metadata: Meta, spec: GatewaySpec, status: GatewayStatus }
+    GatewaySpec { listeners: Vec<Listener> }
+    Listener { name: String, hostname: String }
+    GatewayStatus { conditions: Vec<StatusCondition>, listeners: Vec<ListenerStatus> }
+    ListenerStatus { name: String, conditions: Vec<StatusCondition> }
+
+    Certificate { metadata: Meta, spec: CertificateSpec, status: CertificateStatus }
+    CertificateSpec { secret_name: String, dns_names: Vec<String> }
+    CertificateStatus {
+        conditions: Vec<StatusCondition>,
+        not_before: Option<Timestamp>,
+        not_after: Option<Timestamp>,
+        last_failure_time: Option<Timestamp>,
+    }
 
     Autoscaler { metadata: Meta, spec: AutoscalerSpec }
     AutoscalerSpec { scale_target_ref: ObjectReference, min_replicas: Option<i64>, max_replicas: i64 }

@@ -28,7 +28,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    cluster::{Reading, Seen},
+    cluster::{NOT_INSTALLED, Reading, Seen},
     wire,
 };
 
@@ -56,6 +56,8 @@ const SLOWEST_RETRY: Duration = Duration::from_secs(15);
 const RELIST_AFTER_OUTAGE: Range<u64> = 10..40;
 /// The same without an outage, in seconds.
 const RELIST: Range<u64> = 2700..4500;
+/// An extension of the API server that is not installed is looked for again after this long.
+const ABSENT_RETRY: Duration = Duration::from_mins(5);
 /// A missing right does not come back by itself within seconds.
 const RIGHTS_RETRY: Duration = Duration::from_secs(30);
 
@@ -167,6 +169,18 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 }
                 Err(Stop::Fault(fault)) => fault,
             };
+            if K::RESOURCE.is_extension() && self.is_absent(&fault).await {
+                let absent = Fault { after: Some(ABSENT_RETRY), ..fault };
+                // What there was is gone with it.
+                let gone = self.listed.take().is_some();
+                if gone && self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err()
+                    || self.lose(NOT_INSTALLED.into()).await.is_err()
+                    || self.wait(&absent, begun.elapsed()).await.is_err()
+                {
+                    return;
+                }
+                continue;
+            }
             if fault.code == 404 && K::RESOURCE.may_be_absent() {
                 if self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err() {
                     return;
@@ -204,6 +218,16 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         }
     }
 
+    /// Whether the server does not serve this kind at all. One that may not be read is refused whether it is served or not:
+    /// the discovery document tells.
+    async fn is_absent(&self, fault: &Fault) -> bool {
+        let discovered = async {
+            let document = K::RESOURCE.discovery();
+            read::get(&self.subject.wire, &document, wire::READ_WITHIN).await
+        };
+        fault.code == 404 || fault.code == 403 && discovered.await.is_err_and(|fault| fault.code == 404)
+    }
+
     /// Tells, once for each reason, that following has stopped.
     async fn lose(&mut self, why: Arc<str>) -> Result<(), Stop> {
         // Who waits for the first list need not wait for this one.
@@ -230,7 +254,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     /// while the API server is away until it answers again.
     async fn wait(&mut self, fault: &Fault, took: Duration) -> Result<(), Stop> {
         let longest = match fault.code {
-            403 | 404 => RIGHTS_RETRY,
+            403 | 404 => fault.after.unwrap_or(RIGHTS_RETRY).min(ABSENT_RETRY),
             _ => {
                 let least = (FIRST_RETRY * 2_u32.pow(self.failures.clamp(1, 8) - 1)).min(RETRY);
                 (took * 2).clamp(least, SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))

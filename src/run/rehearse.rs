@@ -55,15 +55,34 @@ pub async fn rehearse(access: &Access, plan: &Plan) -> Rehearsal {
 async fn image(plan: &Plan) -> Option<Check> {
     let unknown = |check: &Check| check.rule == IMAGE && check.verdict == Verdict::Warn;
     plan.all_checks().find(|check| unknown(check))?;
-    let image = plan.steps.iter().find_map(|step| match &step.change {
-        Change::SetImage(set) if !step.way_out => Some(set.to.clone()),
+    let (image, running) = plan.steps.iter().find_map(|step| match &step.change {
+        Change::SetImage(set) if !step.way_out => Some((set.to.clone(), set.from.clone())),
         _ => None,
     })?;
-    Some(match registry::ask(&image).await {
+    Some(match registry::ask(&image, Some(&*running)).await {
         Answer::Has(host) => Check::new(IMAGE, Verdict::Ok, format!("{image} exists: {host} has it")),
         Answer::HasNot(host) => {
             let text = format!("{host} has no {image}: push it first, or type another tag");
             Check::new(IMAGE, Verdict::Refuse, text)
+        }
+        Answer::Lost(host, other) => {
+            let text = format!(
+                "{host} has no {image}, and not even {other}, which runs: its storage may not be there, and no node can \
+                 pull from it; look after the registry first"
+            );
+            Check::new(IMAGE, Verdict::Refuse, text)
+        }
+        Answer::Damaged { host, part, all: true } => {
+            let text = format!(
+                "{host} has {image} without a part of it ({part}): no node can pull it; push it again"
+            );
+            Check::new(IMAGE, Verdict::Refuse, text)
+        }
+        Answer::Damaged { host, part, all: false } => {
+            let text = format!(
+                "{host} has {image} without a part of it for one platform ({part}): nodes of that platform cannot pull it"
+            );
+            Check::new(IMAGE, Verdict::Warn, text)
         }
         Answer::Unknown(why) => {
             Check::new(IMAGE, Verdict::Warn, format!("whether {image} exists is not known: {why}"))

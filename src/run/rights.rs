@@ -160,6 +160,35 @@ impl RbacRole {
                     )
                 },
                 const { rule("what an eviction may do", Namespaces, "policy", &["poddisruptionbudgets"], SEE) },
+                const {
+                    rule(
+                        "what leads requests to tenants",
+                        Namespaces,
+                        "networking.k8s.io",
+                        &["ingresses"],
+                        SEE,
+                    )
+                },
+                const { rule("who carries Ingresses out", Cluster, "networking.k8s.io", &["ingressclasses"], SEE) },
+                const { rule("where Services lead", Namespaces, "discovery.k8s.io", &["endpointslices"], SEE) },
+                const {
+                    rule(
+                        "the same, where the Gateway API is installed",
+                        Namespaces,
+                        "gateway.networking.k8s.io",
+                        &["httproutes", "gateways"],
+                        SEE,
+                    )
+                },
+                const {
+                    rule(
+                        "until when certificates are valid, where cert-manager is installed",
+                        Namespaces,
+                        "cert-manager.io",
+                        &["certificates"],
+                        SEE,
+                    )
+                },
                 const { rule("the Jobs of migrations", Namespaces, "batch", &["jobs"], SEE) },
                 const { rule("how much the pods use", Namespaces, "metrics.k8s.io", &["pods"], &["list"]) },
                 const { rule("who holds a run", Journal, "coordination.k8s.io", &["leases"], SEE) },

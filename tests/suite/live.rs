@@ -3,6 +3,7 @@
 mod captures;
 mod cluster;
 mod convert;
+mod extensions;
 mod facts;
 mod fold;
 mod observe;

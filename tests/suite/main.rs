@@ -43,6 +43,7 @@ mod package;
 mod planning;
 mod port_forward;
 mod program;
+mod reach;
 mod readme;
 mod real;
 mod record;

@@ -1,6 +1,6 @@
 //! The table of the rules about the cluster.
 
-use super::{Check, Rule, nodes, pods, tenants};
+use super::{Check, Rule, nodes, outside, pods, tenants};
 
 pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     Rule {
@@ -12,6 +12,29 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         name: "tenant-down",
         doc: "No pod of the tenant is ready: its users see errors.",
         check: Check::Tenant(pods::down),
+    },
+    Rule {
+        name: "unreachable",
+        doc: "A host name does not lead to the tenant's pods: a Service is missing, selects nobody or has no such port, or a \
+              Gateway refuses its route.",
+        check: Check::Cluster(outside::unreachable),
+    },
+    Rule {
+        name: "host-claimed-twice",
+        doc: "Another Ingress names the tenant's host and path: one of the two gets the requests.",
+        check: Check::Cluster(outside::claimed_twice),
+    },
+    Rule {
+        name: "certificate",
+        doc: "A certificate of the tenant has expired (critical), has less than a ninth of its lifetime or 3 days left \
+              (warning), or less than a third, so that its renewal is overdue (notice).",
+        check: Check::Cluster(outside::certificate),
+    },
+    Rule {
+        name: "ingress-class-missing",
+        doc: "An Ingress of the tenant names an IngressClass that is not there: the API server takes it, and no controller \
+              serves it.",
+        check: Check::Cluster(outside::class_missing),
     },
     Rule {
         name: "pods-unread",
@@ -133,6 +156,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         name: "doubled",
         doc: "Pods share a node while another node has none.",
         check: Check::Tenant(tenants::doubled),
+    },
+    Rule {
+        name: "default-classes",
+        doc: "Several IngressClasses are the default: new Ingresses without a class get the newest of them.",
+        check: Check::Cluster(outside::default_classes),
     },
     Rule {
         name: "node-pressure",

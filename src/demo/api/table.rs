@@ -125,6 +125,13 @@ pub fn row(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             let class = or_none(text(o, "/spec/ingressClassName"));
             vec![name, json!(class), json!(hosts), json!(cells::addresses(o)), json!(ports), age]
         }
+        i if i == Kind::INGRESS_CLASS.index => {
+            let parameters = match text(o, "/spec/parameters/kind") {
+                "" => "<none>".into(),
+                kind => format!("{kind}/{}", text(o, "/spec/parameters/name")),
+            };
+            vec![name, json!(text(o, "/spec/controller")), json!(parameters), age]
+        }
         i if i == Kind::EVENT.index => cells::event(o, now),
         i if i == Kind::NAMESPACE.index => vec![name, json!(text(o, "/status/phase")), age],
         i if i == Kind::SECRET.index => {
@@ -258,6 +265,7 @@ fn layout(kind: &Kind) -> Vec<Column> {
             vec![NAME, s("Type"), s("Cluster-IP"), s("External-IP"), s("Port(s)"), AGE, wide("Selector")]
         }
         i if i == Kind::INGRESS.index => vec![NAME, s("Class"), s("Hosts"), s("Address"), s("Ports"), AGE],
+        i if i == Kind::INGRESS_CLASS.index => vec![NAME, s("Controller"), s("Parameters"), AGE],
         i if i == Kind::EVENT.index => vec![
             s("Last Seen"),
             s("Type"),

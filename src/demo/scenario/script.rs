@@ -11,6 +11,7 @@ use crate::world::Act;
 pub(super) struct Script {
     pub(super) summary: String,
     pub(super) recovered: Option<Recovered>,
+    pub(super) stolen: Option<Stolen>,
     #[serde(default)]
     pub(super) full: Vec<Full>,
     /// What has happened; `when` is how long ago.
@@ -30,6 +31,18 @@ pub(super) struct Recovered {
     pub(super) back: Span,
     /// The part of its pods that went where their tenant already had one.
     pub(super) doubled: f64,
+}
+
+/// A host that another tenant claims as well.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stolen {
+    /// Whose host.
+    pub(super) tenant: usize,
+    /// Who claims it.
+    pub(super) by: usize,
+    /// How long ago the Ingress of the first was made again.
+    pub(super) when: Span,
 }
 
 /// A node whose memory is used to this part.

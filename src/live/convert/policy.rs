@@ -1,6 +1,6 @@
 //! What stands around a workload: Services, autoscalers, disruption budgets.
 
-use super::{Fault, Interner, Object, count, key_of, labels};
+use super::{Fault, Interner, Object, count, given, key_of, labels, outside};
 use crate::{
     cluster::{Autoscaler, Budget, Key, Service},
     live::slim::{self, IntOrText},
@@ -8,7 +8,11 @@ use crate::{
 
 pub(super) fn service(slim: slim::Service, interner: &mut Interner) -> Result<Object<Key, Service>, Fault> {
     let key = key_of(&slim.metadata, interner)?;
-    let value = Service { key: key.clone(), selector: interner.labels(slim.spec.selector) };
+    let is_external = slim.spec.r#type == "ExternalName";
+    let ports = slim.spec.ports.iter().filter_map(|port| outside::service_port(port, interner)).collect();
+    let external = given(&slim.spec.external_name, interner).filter(|_| is_external);
+    let selector = interner.labels(slim.spec.selector);
+    let value = Service { key: key.clone(), selector, ports, external };
     Ok(Object { key, version: slim.metadata.resource_version.into(), value })
 }
 

@@ -227,7 +227,9 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         let all = [&whole, &short].map(|text| vec![piece(text.clone(), role), mark.clone()]);
         return all.into_iter().chain([vec![mark]]).collect();
     }
-    let mut said = vec![whole.clone(), whole.replacen("galera", "db", 1), short.clone()];
+    // The writer is worth more than the name of what is counted.
+    let brief = if counted { whole.replacen("galera", "db", 1) } else { short.clone() };
+    let mut said = vec![whole.clone(), brief, short.clone()];
     if let Some(word) = loud {
         said = vec![format!("{whole} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {

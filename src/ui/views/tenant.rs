@@ -1,14 +1,17 @@
 //! One tenant: its pods and containers, events, the rollout, and its runs, each a section reached with tab.
 
+mod reach;
 mod sections;
 
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
+use reach::ways;
+
 use super::{answers, counted, deeds, heading, marks::Marks, pods, runs};
 use crate::{
-    cluster::{Key, KubeEvent, ObjectKey, Pod, Subject, Tenant, TenantName},
+    cluster::{Key, KubeEvent, ObjectKey, Outside, Pod, Subject, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::{Action, Containers},
@@ -29,13 +32,15 @@ enum Section {
     Events,
     Rollout,
     Runs,
+    Reach,
 }
 
-const SECTIONS: [(Section, &str); 4] = [
+const SECTIONS: [(Section, &str); 5] = [
     (Section::Pods, "Pods"),
     (Section::Events, "Events"),
     (Section::Rollout, "Rollout"),
     (Section::Runs, "Runs"),
+    (Section::Reach, "Reach"),
 ];
 
 /// The orders of the pods; by age the newest come first.
@@ -50,7 +55,7 @@ pub struct TenantView {
     keys: Vec<Key>,
     runs: List<String>,
     ids: Vec<String>,
-    /// Lines scrolled down from the start of the events.
+    /// Lines scrolled down from the start of the events, or of the ways from outside.
     down: usize,
     /// Of the pods and the events.
     filter: Filter,
@@ -115,9 +120,16 @@ impl TenantView {
         self.tenant(cx)?.pods.iter().find(|p| p.key == *key)
     }
 
-    fn step(&mut self, by: usize) {
-        let at = SECTIONS.iter().position(|(s, _)| *s == self.section).unwrap_or(0);
-        self.section = SECTIONS[(at + by) % SECTIONS.len()].0;
+    /// The sections there are: that of the ways from outside where anything leads into the cluster.
+    fn sections(cx: &Cx<'_>) -> &'static [(Section, &'static str)] {
+        let all = SECTIONS.len();
+        if cx.seen.leads_outside() { &SECTIONS } else { &SECTIONS[..all - 1] }
+    }
+
+    fn step(&mut self, by: isize, cx: &Cx<'_>) {
+        let sections = Self::sections(cx);
+        let at = sections.iter().position(|(s, _)| *s == self.section).unwrap_or(0);
+        self.section = sections[at.wrapping_add_signed(by + sections.len() as isize) % sections.len()].0;
         self.filter.clear();
         self.down = 0;
     }
@@ -125,6 +137,9 @@ impl TenantView {
     fn scroll(&mut self, command: Command, cx: &Cx<'_>) {
         let half = self.page(cx) / 2;
         let all = match &cx.detail.events {
+            _ if self.section == Section::Reach => {
+                self.tenant(cx).map_or(0, |t| ways(cx, t, cx.size.0).len())
+            }
             Some((_, Some(Ok(events)))) => events.iter().filter(|event| self.shows_event(event)).count(),
             _ => 0,
         };
@@ -148,6 +163,9 @@ impl View for TenantView {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
+        if !Self::sections(cx).iter().any(|(section, _)| *section == self.section) {
+            self.section = Section::Pods;
+        }
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();
         pods.sort_by(|a, b| a.key.cmp(&b.key));
@@ -184,8 +202,8 @@ impl View for TenantView {
                 let keys = &self.keys;
                 self.marks.toggle(&mut self.pods, keys.len(), page, |i| keys[i].clone());
             }
-            Command::Next => self.step(1),
-            Command::Previous => self.step(SECTIONS.len() - 1),
+            Command::Next => self.step(1, cx),
+            Command::Previous => self.step(-1, cx),
             Command::Rebalance => {
                 let tenants = vec![self.name.clone()];
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
@@ -252,7 +270,7 @@ impl View for TenantView {
                     let ids = &self.ids;
                     self.runs.go(command, ids.len(), page, |i| ids[i].clone());
                 }
-                Section::Events => self.scroll(command, cx),
+                Section::Events | Section::Reach => self.scroll(command, cx),
                 Section::Rollout => {}
             },
         }
@@ -290,6 +308,7 @@ impl View for TenantView {
             Section::Events => self.render_events(&mut pen, cx),
             Section::Rollout => sections::render_rollout(&mut pen, cx, tenant),
             Section::Runs => self.render_runs(&mut pen, cx),
+            Section::Reach => self.render_reach(&mut pen, cx, tenant),
         }
     }
 
@@ -317,7 +336,7 @@ impl View for TenantView {
         let lens = Lens::of(&mut self.filter, &NO_FIELDS, &mut self.order, orders);
         match self.section {
             Section::Pods | Section::Events => lens,
-            Section::Rollout | Section::Runs => lens.unfiltered(),
+            Section::Rollout | Section::Runs | Section::Reach => lens.unfiltered(),
         }
     }
 
@@ -357,7 +376,7 @@ impl View for TenantView {
         Some(self.name.to_string())
     }
 
-    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
         match self.section {
             Section::Pods => {
                 let names = self.marks.or_selected(&self.pods).map(|pod| pod.name.to_string());
@@ -365,6 +384,10 @@ impl View for TenantView {
             }
             Section::Runs => self.runs.selected().cloned(),
             Section::Events | Section::Rollout => Some(self.name.to_string()),
+            Section::Reach => {
+                let hosts = Outside::of(cx.seen).hosts_of(&self.name);
+                Some(hosts.iter().map(|host| &**host).collect::<Vec<_>>().join(" "))
+            }
         }
     }
 
@@ -393,12 +416,13 @@ impl TenantView {
             _ => None,
         };
         let mut x = 1;
-        for (section, name) in SECTIONS {
+        for &(section, name) in Self::sections(cx) {
             let count = match section {
                 Section::Pods => Some(self.keys.len()),
                 Section::Events => events,
                 Section::Runs => Some(self.ids.len()),
                 Section::Rollout => None,
+                Section::Reach => Some(Outside::of(cx.seen).hosts_of(&self.name).len()),
             };
             let here = section == self.section;
             let role = if here { Role::Accent } else { Role::Muted };

@@ -527,6 +527,8 @@ impl From<JsonService> for Service {
         Self {
             key: Key::new(json.metadata.namespace, json.metadata.name),
             selector: Arc::new(json.spec.selector.into()),
+            ports: Vec::new(),
+            external: None,
         }
     }
 }

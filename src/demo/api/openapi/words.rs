@@ -37,6 +37,7 @@ pub(super) const KINDS_TOLD: &[(&str, &str)] = &[
     ("CronJob", "Jobs at set times."),
     ("Job", "Pods that run to completion."),
     ("Ingress", "HTTP from outside, led to Services by host and path."),
+    ("IngressClass", "Which controller carries out the Ingresses that name it."),
     ("PodDisruptionBudget", "How many pods an eviction may take."),
     ("ClusterRoleBinding", "Gives a ClusterRole to users in the whole cluster."),
     ("ClusterRole", "Rights in the whole cluster."),

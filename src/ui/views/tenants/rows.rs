@@ -224,6 +224,10 @@ fn word(health: Health, rule: Option<&str>) -> &'static str {
         Some("oom-killed") => "oom",
         Some("no-limit") => "no limit",
         Some("doubled") => "doubled",
+        Some("unreachable") => "no route",
+        Some("host-claimed-twice") => "host",
+        Some("certificate") => "cert",
+        Some("ingress-class-missing") => "no class",
         _ => health.word(),
     }
 }

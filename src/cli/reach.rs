@@ -1,0 +1,162 @@
+//! `wheelhouse reach`: the way from each host name to the pods, and which link of it is broken first.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, Output, headroom, session, table};
+use crate::{
+    cluster::{Chain, Freshness, Link, LinkState, Snapshot},
+    ui,
+};
+
+/// The arguments of `wheelhouse reach`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is told is what the cluster's objects say: nothing is asked of the hosts themselves.\n\
+                  `wheelhouse help reach` tells of the links and what is known of each."
+)]
+pub(super) struct ReachArgs {
+    /// One tenant, with every link of its ways; without it all of them
+    tenant: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The ways to all tenants as JSON.
+#[derive(Serialize)]
+struct AllJson<'a> {
+    tenants: Vec<TenantJson>,
+    /// How well what the ways are made of is known.
+    sources: BTreeMap<&'static str, SourceJson<'a>>,
+}
+
+/// A source as JSON: as in the status, and `absent` for one that is not installed.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SourceJson<'a> {
+    Absent { state: &'static str },
+    Known(&'a Freshness),
+}
+
+#[derive(Serialize)]
+struct TenantJson {
+    #[serde(flatten)]
+    chain: Chain,
+    state: LinkState,
+    /// The first link that is broken.
+    broken: Option<BrokenJson>,
+}
+
+#[derive(Serialize)]
+struct BrokenJson {
+    host: Option<Arc<str>>,
+    #[serde(flatten)]
+    link: Link,
+}
+
+pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let seen = session.observed_with_database().await?;
+    let chains = match &args.tenant {
+        Some(name) => vec![Chain::of(&seen, headroom::tenant(&seen, name)?)],
+        None => seen.tenants.values().map(|tenant| Chain::of(&seen, tenant)).collect(),
+    };
+    match args.output.output {
+        Format::Json => {
+            let tenants = chains.into_iter().map(of_tenant).collect();
+            table::json(&AllJson { tenants, sources: sources(&seen) })
+        }
+        Format::Table => {
+            let text = match args.tenant {
+                Some(_) => chains.iter().map(one).collect(),
+                None => all(&chains),
+            };
+            table::print(&(text + &unknown(&seen)))
+        }
+    }
+}
+
+fn sources(seen: &Snapshot) -> BTreeMap<&'static str, SourceJson<'_>> {
+    let json = |freshness| match Freshness::is_absent(freshness) {
+        true => SourceJson::Absent { state: "absent" },
+        false => SourceJson::Known(freshness),
+    };
+    seen.outside_sources().into_iter().map(|(name, freshness)| (name, json(freshness))).collect()
+}
+
+fn of_tenant(chain: Chain) -> TenantJson {
+    let broken = chain.broken().map(|(host, link)| BrokenJson { host: host.cloned(), link: link.clone() });
+    TenantJson { state: chain.state(), broken, chain }
+}
+
+/// A state in a sign and a word.
+fn word(state: LinkState) -> String {
+    let (sign, word) = ui::link(state);
+    format!("{sign} {word}")
+}
+
+fn all(chains: &[Chain]) -> String {
+    let row = |chain: &Chain| {
+        let hosts: Vec<_> = chain.routes.iter().map(|route| &*route.host).collect();
+        let more = if hosts.len() > 1 { format!(" +{}", hosts.len() - 1) } else { String::new() };
+        let hosts = hosts.first().map_or("-".to_owned(), |host| format!("{host}{more}"));
+        [chain.tenant.to_string(), hosts, word(chain.state()), chain.sentence()]
+            .map(|cell| table::plain(&cell))
+            .to_vec()
+    };
+    table::table(&["TENANT", "HOST", "STATE", "WHAT IS KNOWN"], &chains.iter().map(row).collect::<Vec<_>>())
+}
+
+fn line(link: &Link) -> String {
+    let (sign, _) = ui::link(link.state);
+    let remedy = link.remedy.as_ref().map_or(String::new(), |remedy| format!("\n               → {remedy}"));
+    format!("  {sign} {:<10} {}{remedy}\n", link.part.word(), link.text)
+}
+
+fn one(chain: &Chain) -> String {
+    let mut text = format!("{}: {}\n", chain.tenant, chain.sentence());
+    for route in &chain.routes {
+        text += &format!("\n{}\n", route.host);
+        text.extend(route.links.iter().map(line));
+    }
+    text += "\nbehind them\n";
+    text.extend(chain.behind.iter().map(line));
+    text.lines().map(|line| table::plain(line) + "\n").collect()
+}
+
+/// What is not known of the ways, and why, a line each; what is not installed is only told where it is asked for.
+fn unknown(seen: &Snapshot) -> String {
+    let mut text = String::new();
+    for (name, freshness) in seen.outside_sources() {
+        match freshness {
+            Freshness::Connecting => text += &format!("▲ {name}: not read yet\n"),
+            _ if freshness.is_absent() => {}
+            Freshness::Stale { why, .. } | Freshness::Missing { why } => {
+                text += &format!("▲ {name}: {why}\n");
+            }
+            Freshness::Live { .. } => {}
+        }
+    }
+    let text: String = text.lines().map(|line| table::plain(line) + "\n").collect();
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Part, TenantName, sketch};
+
+    #[test]
+    fn a_tenant_that_nothing_leads_to_is_told_as_such_and_is_not_broken() {
+        let seen = sketch("node w1\ntenant acme 1 on w1", jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
+        let chain = Chain::of(&seen, &seen.tenants[&TenantName::from("acme")]);
+        assert_eq!((chain.state(), chain.broken()), (LinkState::Ok, None));
+        assert_eq!(
+            one(&chain),
+            "acme: no Ingress and no HTTPRoute leads to it\n\nbehind them\n  ✓ pods       1 of 1 pod ready\n"
+        );
+        assert_eq!(chain.behind[0].part, Part::Pods);
+    }
+}

@@ -1,0 +1,258 @@
+//! Which Ingresses and HTTPRoutes lead to which tenant, and who claims the same host: worked out once for a snapshot.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt};
+use jiff::Timestamp;
+
+use super::Claimant;
+use crate::cluster::{
+    Certificate, Key, LabelSet, RouteParent, Service, ServicePoint, Snapshot, Tenant, TenantName,
+    in_namespace,
+};
+
+/// Where a rule leads.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Aim {
+    /// To a Service whose selector the pods of the tenant match.
+    Tenant,
+    /// There is no such Service.
+    NoService,
+    /// To a Service that selects no pod.
+    Nobody,
+    /// Services cannot be read, or it leads to something else than a Service.
+    Unknown,
+}
+
+/// A host, and what leads it to a tenant.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) host: Arc<str>,
+    pub(super) by: Claimant,
+    /// Its paths, each with whether it is exact.
+    pub(super) paths: Vec<(Arc<str>, bool)>,
+    pub(super) point: Option<ServicePoint>,
+    pub(super) aim: Aim,
+    /// It leads there for sure, and not only because the tenant is alone in its namespace, or is called the same.
+    pub(super) certain: bool,
+}
+
+/// Who claims a path of a host.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) by: Claimant,
+    pub(super) created: Timestamp,
+    pub(super) class: Option<Arc<str>>,
+    /// The Service it leads to.
+    pub(super) to: Option<Key>,
+}
+
+/// Host, path, and whether the path is exact.
+type Place = (Arc<str>, Arc<str>, bool);
+
+/// The host as it is shown: what stands for every host is `*`.
+pub(super) fn shown(host: &Arc<str>) -> Arc<str> {
+    if host.is_empty() { "*".into() } else { host.clone() }
+}
+
+/// The hosts of the listeners that a route asks for.
+fn hosts_of_listeners(seen: &Snapshot, parent: &RouteParent) -> Vec<Arc<str>> {
+    let gateway = seen.gateways.get(&parent.gateway);
+    let listeners = gateway.iter().flat_map(|gateway| &gateway.listeners);
+    let asked = listeners.filter(|(name, ..)| parent.section.as_ref().is_none_or(|section| section == name));
+    asked.filter_map(|(_, host, _)| host.clone()).collect()
+}
+
+/// The ways from outside into the cluster.
+#[derive(Debug, Default)]
+pub struct Outside {
+    doors: HashMap<TenantName, Vec<Door>>,
+    claims: HashMap<Place, Vec<Claim>>,
+    /// By namespace and Secret.
+    certificates: HashMap<Key, Arc<Certificate>>,
+}
+
+/// The tenants by what leads to them.
+struct Tenants<'a> {
+    seen: &'a Snapshot,
+    by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Arc<Tenant>>>,
+    by_namespace: HashMap<&'a str, Vec<&'a Arc<Tenant>>>,
+}
+
+fn selects(selector: &LabelSet, labels: &LabelSet) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+impl<'a> Tenants<'a> {
+    fn of(seen: &'a Snapshot) -> Self {
+        let (mut by_label, mut by_namespace) = (HashMap::new(), HashMap::new());
+        for tenant in seen.tenants.values() {
+            let namespace = &*tenant.workload.key.key.namespace;
+            by_namespace.entry(namespace).or_insert_with(Vec::new).push(tenant);
+            for (key, value) in tenant.workload.template_labels.iter() {
+                by_label.entry((namespace, &**key, &**value)).or_insert_with(Vec::new).push(tenant);
+            }
+        }
+        Self { seen, by_label, by_namespace }
+    }
+
+    /// The tenant whose pods a Service selects, where it is one alone.
+    fn behind(&self, service: &'a Service) -> Option<&'a Arc<Tenant>> {
+        let namespace = &*service.key.namespace;
+        let of = |(key, value): (&'a Arc<str>, &'a Arc<str>)| {
+            self.by_label.get(&(namespace, &**key, &**value)).map_or(&[][..], |all| all.as_slice())
+        };
+        let fewest = service.selector.iter().map(of).min_by_key(|all| all.len())?;
+        let labels = |tenant: &&&Arc<Tenant>| selects(&service.selector, &tenant.workload.template_labels);
+        let mut all = fewest.iter().filter(labels);
+        all.next().filter(|_| all.next().is_none()).copied()
+    }
+
+    /// Whether any pod is selected, or would be by a template.
+    fn anybody(&self, service: &Service) -> bool {
+        let namespace = &*service.key.namespace;
+        let selector = &service.selector;
+        in_namespace(&self.seen.pods, namespace).any(|pod| selects(selector, &pod.labels))
+            || [&self.seen.deployments, &self.seen.stateful_sets].into_iter().any(|all| {
+                in_namespace(all, namespace).any(|workload| selects(selector, &workload.template_labels))
+            })
+    }
+
+    /// Whose it is by its namespace and its names, where what it leads to does not tell.
+    fn named(&self, namespace: &str, names: [&str; 2]) -> Option<&'a Arc<Tenant>> {
+        match self.by_namespace.get(namespace)?.as_slice() {
+            [alone] => Some(*alone),
+            several => several.iter().find(|tenant| names.contains(&&*tenant.workload.key.key.name)).copied(),
+        }
+    }
+
+    /// The tenant that a point leads to, where, and whether that is certain. `None`: to something else.
+    fn at(&self, by: &Claimant, point: Option<&ServicePoint>) -> Option<(&'a Arc<Tenant>, Aim, bool)> {
+        let Some(point) = point else {
+            return Some((self.named(&by.key.namespace, [&*by.key.name; 2])?, Aim::Unknown, false));
+        };
+        let key = point.key(&by.key.namespace);
+        let guess = |aim: Aim| Some((self.named(&key.namespace, [&*key.name, &*by.key.name])?, aim, false));
+        let Some(service) = self.seen.services.get(&key) else {
+            let unread = self.seen.services.unreadable.contains_key(&key);
+            let known = self.seen.services.freshness.is_known() && !unread;
+            return guess(if known { Aim::NoService } else { Aim::Unknown });
+        };
+        if service.external.is_some() || service.selector.is_empty() {
+            return None;
+        }
+        if let Some(tenant) = self.behind(service) {
+            return Some((tenant, Aim::Tenant, true));
+        }
+        match self.seen.pods.freshness.is_known() && !self.anybody(service) {
+            true => guess(Aim::Nobody),
+            false => None,
+        }
+    }
+}
+
+impl ServicePoint {
+    /// The Service, from something in that namespace.
+    pub(super) fn key(&self, namespace: &Arc<str>) -> Key {
+        Key::new(self.namespace.clone().unwrap_or_else(|| namespace.clone()), self.service.clone())
+    }
+}
+
+impl Outside {
+    /// The ways of a snapshot, worked out once for it.
+    pub fn of(seen: &Snapshot) -> Arc<Self> {
+        seen.outside.of(seen).outside
+    }
+
+    pub(super) fn derive(seen: &Snapshot) -> Self {
+        let mut all = Self::default();
+        if !seen.leads_outside() {
+            return all;
+        }
+        let tenants = Tenants::of(seen);
+        for certificate in seen.certificates.values() {
+            let key = Key::new(certificate.key.namespace.clone(), certificate.secret.clone());
+            all.certificates.insert(key, certificate.clone());
+        }
+        for ingress in seen.ingresses.values() {
+            let by = Claimant { kind: "Ingress", key: ingress.key.clone() };
+            let class = ingress.class.as_ref().or(ingress.annotated.as_ref());
+            for path in &ingress.paths {
+                let to = path.backend.as_ref().map(|point| point.key(&ingress.key.namespace));
+                if !path.host.is_empty() && !ingress.canary {
+                    let claim = Claim { by: by.clone(), created: ingress.created, class: class.cloned(), to };
+                    all.claim((path.host.clone(), path.path.clone(), path.exact), claim);
+                }
+                if !ingress.canary {
+                    all.open(&tenants, &by, &path.host, (&path.path, path.exact), path.backend.as_ref());
+                }
+            }
+        }
+        for route in seen.http_routes.values() {
+            let by = Claimant { kind: "HTTPRoute", key: route.key.clone() };
+            let root: Arc<str> = "/".into();
+            let mut hosts: BTreeSet<Arc<str>> = route.hosts.iter().cloned().collect();
+            if hosts.is_empty() {
+                hosts = route.parents.iter().flat_map(|parent| hosts_of_listeners(seen, parent)).collect();
+            }
+            if hosts.is_empty() {
+                hosts.insert("".into());
+            }
+            for (host, point) in hosts.iter().flat_map(|host| route.backends.iter().map(move |p| (host, p))) {
+                all.open(&tenants, &by, host, (&root, false), Some(point));
+            }
+        }
+        all
+    }
+
+    fn claim(&mut self, place: Place, claim: Claim) {
+        let all = self.claims.entry(place).or_default();
+        if !all.iter().any(|other| other.by == claim.by) {
+            all.push(claim);
+        }
+    }
+
+    fn open(
+        &mut self,
+        tenants: &Tenants<'_>,
+        by: &Claimant,
+        host: &Arc<str>,
+        (path, exact): (&Arc<str>, bool),
+        point: Option<&ServicePoint>,
+    ) {
+        let Some((tenant, aim, certain)) = tenants.at(by, point) else { return };
+        let doors = self.doors.entry(tenant.name.clone()).or_default();
+        let same = |door: &&mut Door| door.host == *host && door.by == *by && door.point.as_ref() == point;
+        match doors.iter_mut().find(same) {
+            Some(door) => door.paths.push((path.clone(), exact)),
+            None => doors.push(Door {
+                host: host.clone(),
+                by: by.clone(),
+                paths: vec![(path.clone(), exact)],
+                point: point.cloned(),
+                aim,
+                certain,
+            }),
+        }
+    }
+
+    pub(super) fn doors_of(&self, tenant: &TenantName) -> &[Door] {
+        self.doors.get(tenant).map_or(&[], Vec::as_slice)
+    }
+
+    /// What leads to a tenant: hosts, each once; `*` is every one that nothing else names.
+    pub fn hosts_of(&self, tenant: &TenantName) -> Vec<Arc<str>> {
+        let mut hosts: Vec<_> = self.doors_of(tenant).iter().map(|door| shown(&door.host)).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    pub(super) fn claims_on(&self, host: &Arc<str>, path: &(Arc<str>, bool)) -> &[Claim] {
+        self.claims.get(&(host.clone(), path.0.clone(), path.1)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn certificate(&self, secret: &Key) -> Option<&Arc<Certificate>> {
+        self.certificates.get(secret)
+    }
+}

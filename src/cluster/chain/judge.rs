@@ -1,0 +1,499 @@
+//! The links of one way, each judged by what is seen of it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Fault, Link, LinkState, Outside, Part, Route, Term,
+    doors::{Aim, Claim, Door, shown},
+};
+use crate::cluster::{
+    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, Key, PortName, RouteParent, Service,
+    ServicePoint, Snapshot, Tenant, Verdict, in_namespace,
+    words::{age, count},
+};
+
+/// Requests end at this link.
+pub(super) const UNREACHABLE: &str = "unreachable";
+/// Two objects name the same host and path.
+pub(super) const CLAIMED_TWICE: &str = "host-claimed-twice";
+/// An Ingress names a class that is not there.
+pub(super) const NO_CLASS: &str = "ingress-class-missing";
+/// A certificate has expired, or is about to.
+pub(super) const CERTIFICATE: &str = "certificate";
+
+/// Endpoints follow pods: within this time a ready pod that is no endpoint is only on its way.
+const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+/// Names told in a sentence.
+const NAMED: usize = 3;
+/// The controller that is known to serve the older of two.
+const INGRESS_NGINX: &str = "k8s.io/ingress-nginx";
+
+/// Requests end here.
+fn is_end(link: &Link) -> bool {
+    link.state == LinkState::Broken
+}
+
+/// The same, said of what may be somebody else's.
+fn milder(link: Link) -> Link {
+    Link { state: link.state.min(LinkState::Warning), ..link }
+}
+
+/// What is said of the links; where only faults are asked for, no sentence is made of what holds.
+struct Said {
+    all: bool,
+    links: Vec<Link>,
+}
+
+impl Said {
+    fn say(&mut self, part: Part, state: LinkState, text: impl FnOnce() -> String) {
+        if self.all {
+            self.links.push(Link { part, state, text: text(), since: None, remedy: None, rule: None });
+        }
+    }
+
+    fn ok(&mut self, part: Part, text: impl FnOnce() -> String) {
+        self.say(part, LinkState::Ok, text);
+    }
+
+    fn unknown(&mut self, part: Part, text: impl FnOnce() -> String) {
+        self.say(part, LinkState::Unknown, text);
+    }
+
+    fn fault(&mut self, rule: &'static str, part: Part, state: LinkState, text: String) -> &mut Link {
+        self.links.push(Link { part, state, text, since: None, remedy: None, rule: Some(rule) });
+        let last = self.links.len() - 1;
+        &mut self.links[last]
+    }
+
+    /// Requests end here.
+    fn end(&mut self, part: Part, text: String) -> &mut Link {
+        self.fault(UNREACHABLE, part, LinkState::Broken, text)
+    }
+}
+
+impl Link {
+    fn mend(&mut self, remedy: impl Into<String>) {
+        self.remedy = Some(remedy.into());
+    }
+}
+
+/// The ways to a tenant, each with all its links.
+pub(super) fn routes(seen: &Snapshot, outside: &Outside, tenant: &Tenant) -> Vec<Route> {
+    let route = |door: &Door| Route {
+        host: shown(&door.host),
+        by: door.by.clone(),
+        path: door.paths.first().map_or_else(|| "/".into(), |(path, _)| path.clone()),
+        links: links(seen, outside, tenant, door),
+    };
+    outside.doors_of(&tenant.name).iter().map(route).collect()
+}
+
+/// What is wrong on the ways to all tenants that are to be reached.
+pub(super) fn all_faults(seen: &Snapshot, outside: &Outside) -> Vec<Fault> {
+    let mut all = Vec::new();
+    if !seen.leads_outside() {
+        return all;
+    }
+    for tenant in seen.tenants.values().filter(|tenant| tenant.desired() > 0) {
+        let doors = outside.doors_of(&tenant.name);
+        let found: Vec<_> = doors.iter().map(|door| faults(seen, outside, tenant, door)).collect();
+        let intact = found.iter().any(|faults| !faults.iter().any(is_end));
+        for (door, faults) in doors.iter().zip(found) {
+            // What is only guessed to be the tenant's does not take it down while another way is whole.
+            let mild = intact && !door.certain;
+            let fault = |link: Link| Fault {
+                tenant: tenant.name.clone(),
+                host: shown(&door.host),
+                link: if mild { milder(link) } else { link },
+            };
+            all.extend(faults.into_iter().map(fault));
+        }
+    }
+    all
+}
+
+/// All links of a way, from outside to the endpoints.
+fn links(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> Vec<Link> {
+    said(seen, outside, tenant, door, true)
+}
+
+/// Those with which something is wrong.
+fn faults(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> Vec<Link> {
+    let mut said = said(seen, outside, tenant, door, false);
+    said.retain(|link| link.rule.is_some());
+    said
+}
+
+fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
+    let mut said = Said { all, links: Vec::new() };
+    let ingress = seen.ingresses.get(&door.by.key).filter(|_| door.by.kind == "Ingress");
+    match ingress {
+        Some(ingress) => {
+            rule(seen, outside, door, &mut said);
+            class(seen, ingress, &mut said);
+            tls(seen, outside, ingress, door, &mut said);
+        }
+        None => gateways(seen, door, &mut said),
+    }
+    service(seen, tenant, door, &mut said);
+    said.links
+}
+
+/// The rule, and who else claims the same.
+fn rule(seen: &Snapshot, outside: &Outside, door: &Door, said: &mut Said) {
+    let claims = door.paths.iter().find_map(|path| {
+        let all = outside.claims_on(&door.host, path);
+        let own = all.iter().find(|claim| claim.by == door.by)?;
+        // Two that lead to the same Service do not contradict each other.
+        let other =
+            all.iter().find(|claim| claim.by != door.by && (claim.to != own.to || own.to.is_none()))?;
+        Some((own, other))
+    });
+    let Some((own, other)) = claims else {
+        said.ok(Part::Rule, || {
+            let path = door.paths.first().map_or("/", |(path, _)| &**path);
+            let more = match door.paths.len() {
+                0 | 1 => String::new(),
+                n => format!(" and {}", count(n - 1, "more path")),
+            };
+            format!("{} leads {}{path}{more} there", door.by, shown(&door.host))
+        });
+        return;
+    };
+    let host = shown(&door.host);
+    let controller = |claim: &Claim| {
+        let class = seen.ingress_classes.get(claim.class.as_ref()?)?;
+        Some(class.controller.clone())
+    };
+    let nginx = controller(own).is_some_and(|controller| &*controller == INGRESS_NGINX);
+    let same = own.class == other.class && nginx;
+    let order = |claim: &Claim| (claim.created, claim.by.key.clone());
+    let (state, text) = match (same, order(other) < order(own)) {
+        (true, true) => (
+            LinkState::Broken,
+            format!("{} claims the host too and is older: requests go there, not here", other.by),
+        ),
+        (true, false) => (
+            LinkState::Warning,
+            format!("{} claims the host too: this one is older and gets the requests", other.by),
+        ),
+        (false, _) if own.class == other.class => (
+            LinkState::Warning,
+            format!(
+                "{} claims the host too: which of the two gets the requests, its controller decides",
+                other.by
+            ),
+        ),
+        (false, _) => {
+            let class =
+                other.class.as_deref().map_or("no class".to_owned(), |class| format!("class {class}"));
+            let text = format!(
+                "{} ({class}) claims the host too: who gets the requests is decided by where {host} leads",
+                other.by
+            );
+            (LinkState::Warning, text)
+        }
+    };
+    let remedy = format!("take {host} out of one of the two: {} or {}", own.by.edit(), other.by.edit());
+    let since = own.created.max(other.created);
+    let link = said.fault(CLAIMED_TWICE, Part::Rule, state, text);
+    link.since = Some(since);
+    link.mend(remedy);
+}
+
+/// The class of an Ingress: whether there is one.
+fn class(seen: &Snapshot, ingress: &Ingress, said: &mut Said) {
+    let Some(name) = &ingress.class else {
+        let annotated = ingress.annotated.as_ref();
+        said.unknown(Part::Class, || match annotated {
+            Some(class) => format!("class {class}, by annotation: which controllers go by it is not known"),
+            None => "no class: only a controller that takes Ingresses without one serves it".to_owned(),
+        });
+        return;
+    };
+    if let Some(class) = seen.ingress_classes.get(name) {
+        said.ok(Part::Class, || format!("class {name} of {}", class.controller));
+        return;
+    }
+    let unread = seen.ingress_classes.unreadable.contains_key(name);
+    if !seen.ingress_classes.freshness.is_known() || unread {
+        said.unknown(Part::Class, || format!("class {name}: IngressClasses are not read"));
+        return;
+    }
+    let names: Vec<_> = seen.ingress_classes.items.keys().take(NAMED).map(|name| &**name).collect();
+    let there =
+        if names.is_empty() { "there is none".into() } else { format!("there is {}", names.join(", ")) };
+    let text =
+        format!("there is no IngressClass {name}: no controller that goes by IngressClasses serves it");
+    said.fault(NO_CLASS, Part::Class, LinkState::Warning, text).mend(format!(
+        "set spec.ingressClassName to one that is there ({there}): `kubectl -n {} edit ingress {}`",
+        ingress.key.namespace, ingress.key.name
+    ));
+}
+
+/// Whether a host is covered by a name: the same, or a wildcard for its first label.
+pub(crate) fn covers(name: &str, host: &str) -> bool {
+    name == host
+        || name.strip_prefix("*.").is_some_and(|rest| {
+            host.split_once('.').is_some_and(|(first, after)| !first.is_empty() && after == rest)
+        })
+}
+
+/// The certificate of an Ingress. Its Secret is never read.
+fn tls(seen: &Snapshot, outside: &Outside, ingress: &Ingress, door: &Door, said: &mut Said) {
+    let named = |(hosts, _): &&(Vec<Arc<str>>, Option<Arc<str>>)| {
+        hosts.is_empty() || hosts.iter().any(|name| covers(name, &door.host))
+    };
+    let Some((_, secret)) = ingress.tls.iter().find(named) else { return };
+    let Some(secret) = secret else {
+        said.unknown(Part::Tls, || "the default certificate of its controller".to_owned());
+        return;
+    };
+    let key = Key::new(ingress.key.namespace.clone(), secret.clone());
+    match outside.certificate(&key) {
+        Some(certificate) => issued(seen.at, certificate, said),
+        None => said.unknown(Part::Tls, || format!("its certificate is in Secret {key}, which is not read")),
+    }
+}
+
+/// A certificate that cert-manager keeps: by its dates, whatever the condition Ready says.
+fn issued(now: Timestamp, certificate: &Certificate, said: &mut Said) {
+    let name = format!("Certificate {}", certificate.key);
+    let failed = certificate.failed.as_ref().map(|(at, why)| {
+        let first = why.lines().next().unwrap_or_default().trim_end_matches([':', ' ']);
+        format!("; the attempt {} ago failed: {first}", age(now, *at))
+    });
+    let failed = failed.unwrap_or_default();
+    let Some(not_after) = certificate.not_after else {
+        said.unknown(Part::Tls, || format!("{name} has not been issued yet{failed}"));
+        return;
+    };
+    let term = Term::of(certificate.not_before, not_after, now);
+    let text = format!("{name} {}{failed}", term.words(certificate.not_before, not_after, now));
+    let state = match term {
+        Term::Good => return said.ok(Part::Tls, || text),
+        Term::Overdue => LinkState::Notice,
+        Term::Ending | Term::NotYet => LinkState::Warning,
+        Term::Over => LinkState::Broken,
+    };
+    let since = (term == Term::Over).then_some(not_after);
+    let link = said.fault(CERTIFICATE, Part::Tls, state, text);
+    link.since = since;
+    link.mend(format!(
+        "read why it is not renewed: `kubectl -n {} describe certificate {}`",
+        certificate.key.namespace, certificate.key.name
+    ));
+}
+
+/// The Gateways of an HTTPRoute: whether one takes it up, and whether that one has what it needs.
+fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
+    let Some(route) = seen.http_routes.get(&door.by.key) else { return };
+    said.ok(Part::Rule, || format!("{} leads {} there", door.by, shown(&door.host)));
+    let look = |what: &str| {
+        format!("read what its controller says: `kubectl -n {} describe {what}`", route.key.namespace)
+    };
+    let httproute = format!("httproute {}", route.key.name);
+    let Some(first) = route.parents.first() else {
+        said.end(Part::Class, "it asks for no Gateway".to_owned()).mend(look(&httproute));
+        return;
+    };
+    // One Gateway that serves it is enough.
+    let serves = |parent: &&RouteParent| {
+        parent.accepted == Verdict::Holds && !matches!(parent.resolved, Verdict::Fails(_))
+    };
+    let parent = route.parents.iter().find(serves).unwrap_or(first);
+    let gateway = &parent.gateway;
+    match (&parent.accepted, &parent.resolved) {
+        (Verdict::Fails(why), _) => {
+            let text = format!("Gateway {gateway} does not accept it: {why}");
+            return said.end(Part::Class, text).mend(look(&httproute));
+        }
+        (_, Verdict::Fails(why)) => {
+            return said
+                .end(Part::Class, format!("what it refers to is not there: {why}"))
+                .mend(look(&httproute));
+        }
+        (Verdict::Unknown, _) => {
+            said.unknown(Part::Class, || format!("Gateway {gateway}: no controller has judged it yet"));
+        }
+        (Verdict::Holds, _) => said.ok(Part::Class, || format!("Gateway {gateway} accepts it")),
+    }
+    let Some(found) = seen.gateways.get(gateway) else { return };
+    let describe = format!(
+        "read what its controller says: `kubectl -n {} describe gateway {}`",
+        gateway.namespace, gateway.name
+    );
+    if let Verdict::Fails(why) = &found.programmed {
+        said.end(Part::Class, format!("Gateway {gateway} is not in force: {why}")).mend(describe.clone());
+    }
+    let asked = |(name, host, _): &&(Arc<str>, Option<Arc<str>>, Verdict)| {
+        let named = parent.section.as_ref().is_none_or(|section| section == name);
+        named && host.as_ref().is_none_or(|host| door.host.is_empty() || covers(host, &door.host))
+    };
+    for (name, _, resolved) in found.listeners.iter().filter(asked) {
+        if let Verdict::Fails(why) = resolved {
+            let text = format!("listener {name} of Gateway {gateway} has no certificate: {why}");
+            said.end(Part::Tls, text).mend(describe.clone());
+        }
+    }
+}
+
+/// The Service, its port and its endpoints.
+fn service(seen: &Snapshot, tenant: &Tenant, door: &Door, said: &mut Said) {
+    let Some(point) = &door.point else {
+        said.unknown(Part::Service, || format!("{} leads to something else than a Service", door.by));
+        return;
+    };
+    let key = point.key(&door.by.key.namespace);
+    let edit = door.by.edit();
+    match (&door.aim, seen.services.get(&key)) {
+        (Aim::Unknown, _) => {
+            said.unknown(Part::Service, || format!("Service {key}: Services are not read"));
+        }
+        (Aim::NoService, _) | (_, None) => {
+            let text = format!("there is no Service {key}");
+            said.end(Part::Service, text).mend(format!("make it, or name another: {edit}"));
+        }
+        (Aim::Nobody, Some(service)) => {
+            let labels: Vec<_> =
+                service.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let text = format!("Service {key} selects {}, and no pod has these labels", labels.join(", "));
+            let line = format!("`kubectl -n {} edit service {}`", key.namespace, key.name);
+            said.end(Part::Service, text).mend(format!("correct its selector: {line}"));
+        }
+        (Aim::Tenant, Some(service)) => port(seen, tenant, (service, point), &edit, said),
+    }
+}
+
+fn named(port: &crate::cluster::ServicePort) -> String {
+    if port.name.is_empty() { port.port.to_string() } else { format!("{} ({})", port.name, port.port) }
+}
+
+fn port(
+    seen: &Snapshot,
+    tenant: &Tenant,
+    (service, point): (&Service, &ServicePoint),
+    edit: &str,
+    said: &mut Said,
+) {
+    let key = &service.key;
+    let is = |port: &&crate::cluster::ServicePort| match &point.port {
+        Some(PortName::Name(name)) => port.name == *name,
+        Some(PortName::Number(number)) => port.port == *number,
+        None => true,
+    };
+    // One read from a recording of an earlier version has no ports.
+    let Some(port) = service.ports.iter().find(is) else {
+        if service.ports.is_empty() {
+            return said.unknown(Part::Service, || format!("the ports of Service {key} are not known"));
+        }
+        let ports: Vec<_> = service.ports.iter().take(NAMED).map(named).collect();
+        let asked = point.port.as_ref().map_or(String::new(), |port| format!(" {port}"));
+        let text = format!("Service {key} has no port{asked}, only {}", ports.join(", "));
+        return said.end(Part::Service, text).mend(format!("name a port that it has: {edit}"));
+    };
+    said.ok(Part::Service, || format!("port {} of Service {key}", named(port)));
+    if !seen.endpoint_slices.freshness.is_known() {
+        said.unknown(Part::Endpoints, || "EndpointSlices are not read".to_owned());
+        return;
+    }
+    let of = |slice: &&Arc<EndpointSlice>| slice.service.as_ref() == Some(&key.name);
+    let (mut total, mut ready, mut without) = (0, 0, 0);
+    for slice in in_namespace(&seen.endpoint_slices, &key.namespace).filter(of) {
+        if slice.ports.contains(&port.name) {
+            (total, ready) = (total + slice.total, ready + slice.ready);
+        } else {
+            without += slice.ready;
+        }
+    }
+    if ready > 0 {
+        said.ok(Part::Endpoints, || format!("{ready} of {} ready", count(total, "endpoint")));
+        return;
+    }
+    if without > 0 {
+        let text = format!(
+            "port {} of Service {key} leads to port {} of the pods, which none of them has",
+            named(port),
+            port.target
+        );
+        let line = format!("`kubectl -n {} edit service {}`", key.namespace, key.name);
+        return said.end(Part::Endpoints, text).mend(format!("correct its targetPort: {line}"));
+    }
+    let settled = tenant.active().filter(|pod| {
+        pod.ready && pod.ready_since.is_some_and(|since| seen.at.duration_since(since) > FOLLOWS_WITHIN)
+    });
+    match (settled.count(), tenant.ready(), tenant.desired()) {
+        (0, 0, 0) => said.unknown(Part::Endpoints, || "none: no pod is wanted".to_owned()),
+        // The pods say why, in findings of their own.
+        (0, 0, _) => {
+            said.say(Part::Endpoints, LinkState::Broken, || format!("no endpoint of Service {key} is ready"))
+        }
+        (0, ..) => said.unknown(Part::Endpoints, || "the pods are not endpoints yet".to_owned()),
+        (pods, ..) => {
+            let are = if pods == 1 { "is" } else { "are" };
+            let text = format!("no endpoint of Service {key} is ready, though {} {are}", count(pods, "pod"));
+            let line = format!("`kubectl -n {} get endpointslices -o wide`", key.namespace);
+            said.end(Part::Endpoints, text).mend(format!("compare them with the pods: {line}"));
+        }
+    }
+}
+
+/// What all ways lead to: the pods, and what these need.
+pub(super) fn behind(seen: &Snapshot, tenant: &Tenant) -> Vec<Link> {
+    let mut said = Said { all: true, links: Vec::new() };
+    let (ready, desired) = (tenant.ready(), tenant.desired());
+    let pods = match ready {
+        _ if desired == 0 => LinkState::Unknown,
+        0 if tenant.unread > 0 => LinkState::Unknown,
+        0 => LinkState::Broken,
+        n if n < desired => LinkState::Warning,
+        _ => LinkState::Ok,
+    };
+    said.say(Part::Pods, pods, || match desired {
+        0 => "parked: no pod is wanted".to_owned(),
+        _ => format!("{ready} of {} ready", count(desired, "pod")),
+    });
+    volumes(seen, tenant, &mut said);
+    if let Some(database) = Database::of(seen) {
+        let heard = database.members.iter().any(|row| row.now().is_some());
+        let state = match (&database.view, heard) {
+            (Some(_), _) => LinkState::Ok,
+            (None, true) => LinkState::Broken,
+            (None, false) => LinkState::Unknown,
+        };
+        let state = if database.members.is_empty() { LinkState::Unknown } else { state };
+        said.say(Part::Database, state, || database.headline());
+    }
+    said.links
+}
+
+/// The claims of its pods: one that is lost, or still waits for its volume.
+fn volumes(seen: &Snapshot, tenant: &Tenant, said: &mut Said) {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for pod in tenant.active() {
+        names.extend(pod.spec.volumes.iter().filter_map(|volume| volume.claim(&pod.key.name)));
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return;
+    }
+    if !seen.claims.freshness.is_known() {
+        return said.unknown(Part::Volume, || "PersistentVolumeClaims are not read".to_owned());
+    }
+    let namespace = &tenant.workload.key.key.namespace;
+    let of = |name: &Arc<str>| {
+        let key = Key::new(namespace.clone(), name.clone());
+        match seen.claims.get(&key).map(|claim| claim.phase) {
+            Some(ClaimPhase::Bound) => None,
+            Some(phase) => Some(format!("claim {name} is {phase}")),
+            None => Some(format!("there is no claim {name}")),
+        }
+    };
+    match names.iter().find_map(of) {
+        Some(text) => said.say(Part::Volume, LinkState::Broken, || text),
+        None => said.ok(Part::Volume, || format!("{} bound", count(names.len(), "claim"))),
+    }
+}
