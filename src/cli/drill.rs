@@ -161,7 +161,7 @@ async fn play(
     let mut look = cockpit::Look::at(layers, config, &state_dir).await.map_err(Failure::Failed)?;
     look.setup.passing = true;
     look.setup.read_only = false;
-    look.setup.label = Some((format!("drill {}", watch.drill_name()), Role::Warn));
+    look.setup.label = Some(("DRILL".to_owned(), Role::Warn));
     look.setup.onlooker = Some(watch.clone());
     let operator = look.setup.operator.clone();
     let (context, server) = (look.wire.context().to_owned(), look.wire.server().to_owned());

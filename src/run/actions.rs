@@ -357,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_cluster_whose_context_has_the_same_name_is_none_of_this_one() {
+        let of = |more: &str| {
+            line(&format!(
+                r#"{{"time":"2027-01-15T08:00:09Z","operator":"bob@lab","user":null,"context":"demo"{more},"reason":null}}"#
+            ))
+        };
+        let here = "https://127.0.0.1:4000";
+        assert!(of(r#","server":"https://127.0.0.1:4000""#).is_of("demo", here));
+        assert!(!of(r#","server":"https://127.0.0.1:4001""#).is_of("demo", here));
+        assert!(!of("").is_of("demo", here), "which of them is not known");
+    }
+
+    #[test]
     fn the_audit_file_adds_commands_in_containers_and_runs_whose_journals_are_gone() {
         let exec = line(
             r#"{"time":"2027-01-15T08:00:09Z","operator":"bob@lab","user":null,"context":"c","exec":{"namespace":"acme",

@@ -435,6 +435,23 @@ fn a_resize_that_is_not_in_force_is_told() {
 }
 
 #[test]
+fn pods_with_other_limits_than_their_template_are_told_and_described() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 limit=640Mi");
+    change(&mut seen, "acme", 0, |pod| {
+        Arc::make_mut(&mut pod.spec).containers[1].resources.limits.memory = Some(Memory(768 << 20));
+    });
+    let text = "1 pod has a memory limit of 768 Mi, the template says 640 Mi: the next rollout gives 640 Mi";
+    assert_eq!(one(&seen), ("resized", Severity::Notice, text.into()));
+    let key = wheelhouse::cluster::ObjectKey::Workload(
+        seen.tenants[&TenantName::from("acme")].workload.key.clone(),
+    );
+    let described =
+        wheelhouse::cluster::Described { value: serde_json::json!({}), events: Ok(Default::default()) };
+    let lines = wheelhouse::ui::describe::describe(&key, &described, &seen, seen.at);
+    assert!(lines.iter().any(|line| line.name == "pods" && line.text == text), "{lines:?}");
+}
+
+#[test]
 fn a_tenant_of_one_pod_takes_nothing_without_it() {
     let seen = cluster("node w1\ntenant acme 1 on w1 used=100Mi\ntenant globex 1 on w1");
     assert_eq!(headroom(&seen, &seen.tenants[&TenantName::from("acme")]).without_largest, Some(0));

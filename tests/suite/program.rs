@@ -287,6 +287,16 @@ impl Terminal {
         }
     }
 
+    /// Whether the screen satisfies a condition within this time.
+    pub fn shows_within(&self, time: Duration, mut holds: impl FnMut(&str) -> bool) -> bool {
+        let shown = self.shared.0.lock().expect("the screen");
+        let waits = |s: &mut Shown| !s.ended && !holds(&s.parser.screen().contents());
+        let (shown, _) = self.shared.1.wait_timeout_while(shown, time, waits).expect("the screen");
+        let text = shown.parser.screen().contents();
+        drop(shown);
+        holds(&text)
+    }
+
     /// Waits until a text is on the screen.
     pub fn wait_for(&self, text: &str) -> String {
         self.wait(text, |screen| screen.contains(text))

@@ -51,6 +51,15 @@ fn what_is_recorded_is_reported_and_replayed() {
     assert_eq!((&actions[0]["result"], &actions[0]["reason"]), (&"done".into(), &"more traffic".into()));
     assert!(demo.run(0, &["actions"]).0.contains("more traffic"));
 
+    // A recording says how much memory is right, without a cluster.
+    let (sized, err) = text(&demo.home.run(&["sizing", "--from", &file, "-o", "json"]));
+    let sized: serde_json::Value = serde_json::from_str(&sized).unwrap_or_else(|e| panic!("{e}: {err}"));
+    assert!(sized.as_array().is_some_and(|all| all.iter().any(|one| one["tenant"] == "acme")), "{sized}");
+    let (one, _) = text(&demo.home.run(&["sizing", "acme", "--from", &file]));
+    assert!(one.starts_with("acme  "), "{one}");
+    let wrong = demo.home.run(&["sizing", "acne", "--from", &file]);
+    assert!(text(&wrong).1.contains("did you mean acme"), "{}", text(&wrong).1);
+
     let (_, wrong) = demo.run(1, &["replay", &file, "--at", "2020-01-01 00:00"]);
     assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
     let (_, wrong) = demo.run(2, &["replay", &file, "--at", "soon"]);
@@ -112,4 +121,22 @@ fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
     assert!(!kept.exists());
+}
+
+#[test]
+fn the_actions_of_this_machine_are_told_when_the_cluster_is_silent_and_a_pipe_is_not_waited_for() {
+    let demo = world();
+    demo.run(0, &["scale", "acme", "+1", "--yes", "--reason", "more traffic"]);
+    crate::program::send(demo.served.id(), "STOP");
+    let (out, err) = demo.run(1, &["actions", "--timeout", "1s"]);
+    crate::program::send(demo.served.id(), "CONT");
+    assert!(out.contains("more traffic") && out.contains("scale"), "{out}");
+    assert!(err.contains("these are the actions of this machine alone"), "{err}");
+
+    let audit = demo.home.path("state").join("wheelhouse/audit.jsonl");
+    fs::remove_file(&audit).expect("the audit file");
+    let made = std::process::Command::new("mkfifo").arg(&audit).status().expect("mkfifo runs");
+    assert!(made.success());
+    let (_, err) = demo.run(1, &["actions"]);
+    assert!(err.contains("cannot be read: it is a pipe or a socket and no file"), "{err}");
 }

@@ -35,6 +35,8 @@ pub(super) struct Debrief {
     acted_after: Option<i64>,
     stages: Vec<Reached>,
     hints: usize,
+    /// For how long the database refused everybody.
+    refused_seconds: i64,
     shortest: Shortest,
     report: Report,
 }
@@ -81,7 +83,12 @@ impl Debrief {
         let mut events = notes.happened.clone();
         events.extend(of_runs(&runs, &campaigns));
         events.sort_by_key(|event| event.time);
-        let actions = run::actions(&runs, &campaigns, audit, after);
+        let mut actions = run::actions(&runs, &campaigns, audit, after);
+        for acted in &mut actions {
+            if let Some(at) = notes.entries.get(&acted.id) {
+                acted.time = *at;
+            }
+        }
         let report = Report::of(before, after, &events, &actions, Vec::new());
         let first = notes.signs.iter().min_by_key(|sign| sign.known);
         let known_after = first.map(|sign| since(sign.known));
@@ -113,6 +120,7 @@ impl Debrief {
                 })
                 .collect(),
             hints: notes.hints,
+            refused_seconds: notes.refused.as_secs().max(0),
             shortest: Shortest {
                 steps: drill
                     .model
@@ -161,6 +169,9 @@ impl Debrief {
                 None => writeln!(text, "- not reached: {}", stage.what),
             };
         }
+        if self.hints > 0 {
+            let _ = writeln!(text, "- {} asked for", count(self.hints, "hint"));
+        }
         let _ = writeln!(text, "\n## What was done\n");
         if self.report.actions.is_empty() {
             let _ = writeln!(text, "Nothing was changed from a wheelhouse.");
@@ -176,11 +187,14 @@ impl Debrief {
                 acted.result.word()
             );
         }
-        if self.hints > 0 {
-            let _ = writeln!(text, "- {} asked for", count(self.hints, "hint"));
-        }
         let _ = writeln!(text, "\n## What users lost\n");
-        if self.report.harm.is_empty() {
+        if self.refused_seconds > 0 {
+            let _ = writeln!(
+                text,
+                "- all tenants: the database refused everything for {}",
+                span(self.refused_seconds)
+            );
+        } else if self.report.harm.is_empty() {
             let _ = writeln!(text, "No tenant was down.");
         }
         for harm in &self.report.harm {
@@ -228,6 +242,9 @@ impl Debrief {
 
 /// Keys as people write them.
 fn keys(sent: &str) -> String {
+    if let Some(typed) = sent.strip_suffix('\r').filter(|typed| typed.starts_with([':', '/'])) {
+        return format!("{typed} Enter");
+    }
     let named = sent.chars().map(|key| match key {
         '\r' => "Enter".to_owned(),
         '\u{1b}' => "Esc".to_owned(),

@@ -17,7 +17,7 @@ use crate::demo::{
     database::{
         State,
         hostgroups::{Backend, Status},
-        member::Process,
+        member::{Member, Process},
         proxysql::ProxySql,
     },
     kind::Kind,
@@ -262,9 +262,12 @@ impl Site<'_> {
         self.database(|state| state.galera.members[at].apply_rate = rate);
     }
 
-    /// Members that are ready in a component with a quorum.
+    /// Members that run and are ready in a component with a quorum.
     pub(super) fn members_ready(&self) -> usize {
-        self.database(|state| state.galera.members.iter().filter(|member| member.ready()).count())
+        self.database(|state| {
+            let ready = |m: &&Member| m.process == Process::Running && m.ready();
+            state.galera.members.iter().filter(ready).count()
+        })
     }
 
     /// A member asks the others to slow down.
@@ -277,18 +280,12 @@ impl Site<'_> {
         self.database(|state| state.galera.members[at].desync_count() > 0)
     }
 
-    /// No proxy sends anybody to a member.
+    /// No proxy knows a member any more.
     pub(super) fn is_out(&self, at: usize) -> bool {
         self.database(|state| {
             let port = state.galera.members[at].address.port();
-            state.proxies.iter().all(|proxy| {
-                let serving = |b: &&Backend| {
-                    b.port == port
-                        && matches!(b.status, Status::Online | Status::Shunned)
-                        && b.hostgroup != 9999
-                };
-                !proxy.hostgroups.backends.iter().any(|backend| serving(&backend))
-            })
+            let there = |b: &Backend| b.port == port && b.status != Status::OfflineHard;
+            !state.proxies.iter().any(|proxy| proxy.hostgroups.backends.iter().any(there))
         })
     }
 

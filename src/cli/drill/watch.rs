@@ -1,6 +1,7 @@
 //! Who runs a drill: lets the incident strike once the operator is at the screen, sees what is on it, and ends the cockpit.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{Msg, Onlooker},
-    cluster::{Finding, Severity, Snapshot, database, findings},
+    cluster::{Finding, Severity, Snapshot, database, findings, refuses},
     demo::Cluster,
     history::{Happened, changes},
     run::{self, campaign},
@@ -71,6 +72,10 @@ pub(super) struct Notes {
     pub happened: Vec<Happened>,
     /// Findings of the incident, in the order in which they were known.
     pub signs: Vec<Sign>,
+    /// When the entries of journals were seen first, by run and number.
+    pub entries: BTreeMap<String, Timestamp>,
+    /// For how long the database refused everybody, in the world's time.
+    pub refused: SignedDuration,
     /// When each stage was over.
     pub stages: Vec<Timestamp>,
     pub hints: usize,
@@ -106,10 +111,23 @@ impl Onlooker for Watch {
     }
 
     fn observed(&self, seen: &Arc<Snapshot>) {
+        // The cockpit's clock goes as the wall's does between two looks at that of the API server; the world's is faster.
+        let mut seen = Snapshot::clone(seen);
+        seen.at = self.site().now();
+        let seen = &Arc::new(seen);
         let mut notes = self.notes();
-        if let Some(last) = &notes.last {
-            let more = changes(last, seen);
-            notes.happened.extend(more);
+        if let Some(last) = notes.last.clone() {
+            notes.happened.extend(changes(&last, seen));
+            if !last.journals.items.ptr_eq(&seen.journals.items) {
+                for known in run::runs(seen) {
+                    for entry in 0..known.run.entries.len() {
+                        notes.entries.entry(format!("{} {entry:06}", known.run.id)).or_insert(seen.at);
+                    }
+                }
+            }
+            if notes.struck.is_some() && refuses(&last, &findings(&last)) {
+                notes.refused += seen.at.duration_since(last.at);
+            }
         }
         notes.last = Some(seen.clone());
         if notes.struck.is_none() {
@@ -175,10 +193,6 @@ impl Watch {
     /// Nobody is left in it.
     pub(super) fn close(&self) {
         self.colleague.leave();
-    }
-
-    pub(super) fn drill_name(&self) -> &'static str {
-        self.drill.name
     }
 
     pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -306,7 +320,7 @@ impl Watch {
                 notes.settled = None;
             } else {
                 let since = *notes.settled.get_or_insert(now);
-                let observed = last.as_ref().is_some_and(|seen| seen.at.duration_since(since) >= SETTLED);
+                let observed = last.as_ref().is_some_and(|seen| seen.at > since);
                 if now.duration_since(since) >= SETTLED && observed {
                     // It was over when its last stage was.
                     notes.over = Some((Outcome::Solved, now));

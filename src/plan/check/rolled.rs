@@ -156,7 +156,8 @@ mod tests {
         let refused = seen(|w| {
             w.refused = Some(Refused {
                 reason: "FailedCreate".into(),
-                message: "exceeded quota: q".into(),
+                message: "pods \"acme-1-\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2"
+                    .into(),
                 since: None,
             });
         });
@@ -168,7 +169,10 @@ mod tests {
         {
             let made = plan(&refused, &intent);
             let said = told(&made, "refused");
-            assert!(said.len() == 1 && said[0].text.contains("exceeded quota: q"), "{intent:?}: {said:?}");
+            assert!(
+                said.len() == 1 && said[0].text.contains("quota q is full: pods"),
+                "{intent:?}: {said:?}"
+            );
         }
     }
 }

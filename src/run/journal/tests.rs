@@ -142,7 +142,7 @@ fn damaged_and_newer_journals_are_told_in_a_sentence() {
     let (plan, events) = texts();
     let newer = plan.replacen("\"format\":1", "\"format\":6", 1);
     for (plan, events, words) in [
-        (newer.as_str(), "", "newer wheelhouse (format 5)"),
+        (newer.as_str(), "", "newer wheelhouse (format 6)"),
         ("", "", "its plan cannot be read"),
         ("[]", "", "its plan cannot be read"),
         (&plan, "{}\n", "line 1 of its events"),

@@ -295,14 +295,29 @@ fn between_measurements_a_replay_says_how_old_they_are() {
 #[test]
 fn what_was_recorded_is_evidence_for_the_right_size() {
     let (_folder, path) = folder();
-    let all = bad_night();
-    recorded(&all[..13], &path);
+    let mut all = vec![night(NIGHT)];
+    for round in 1..40_u64 {
+        let mut seen = all[all.len() - 1].clone();
+        (seen.revision, seen.at) = (seen.revision + 1, now() + SignedDuration::from_secs(90 * round as i64));
+        let memory = |pod: &Pod| {
+            let each = pod.spec.containers.iter();
+            each.map(|c| (c.name.clone(), (Cpu(10), Memory((200 + round) << 20)))).collect()
+        };
+        let usage =
+            seen.pods.values().map(|pod| (pod.key.clone(), Usage { at: seen.at, containers: memory(pod) }));
+        let usage = Observation::Usage(Seen::All(usage.collect(), seen.at));
+        seen.observe(usage);
+        all.push(seen);
+    }
+    recorded(&all, &path);
     let uses = Recording::open(&[path]).unwrap().uses().unwrap();
-    let (name, kept) = uses.iter().find(|(_, uses)| uses.len() > 8).expect("a tenant that was measured");
+    let name: wheelhouse::cluster::TenantName = "acme".into();
+    let (name, kept) = (&name, &uses[&name]);
     let seen = &all[0];
     let tenant = &seen.tenants[name];
     let alone = wheelhouse::cluster::advised_with(seen, tenant, &[]);
     let most = kept.iter().map(|one| one.used).max();
+    assert_eq!(most, Some(Memory(239 << 20)));
     let advice = wheelhouse::cluster::advised_by(seen, tenant, kept.iter().copied());
     assert!(advice.evidence.measurements > alone.evidence.measurements, "{advice:?} {alone:?}");
     assert!(advice.peak >= most && advice.limit >= most, "{advice:?}");
