@@ -65,7 +65,9 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
-pub use chain::{Chain, Claimant, Link, LinkState, Outside, Part, Route, Term};
+pub use chain::{
+    Chain, Claimant, Link, LinkState, Look, Outside, Part, Presented, Route, Served, Term, compare_served,
+};
 pub use database::{Database, Headline, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};

@@ -21,6 +21,7 @@ mod clock;
 pub mod convert;
 mod course;
 pub mod database;
+pub mod edge;
 mod event;
 mod list;
 mod log;

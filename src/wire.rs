@@ -18,6 +18,7 @@ pub mod registry;
 mod sentence;
 pub mod sql;
 mod target;
+pub mod tls;
 pub mod tunnel;
 
 use std::{

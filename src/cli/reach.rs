@@ -1,25 +1,41 @@
 //! `wheelhouse reach`: the way from each host name to the pods, and which link of it is broken first.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use clap::Args;
 use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, headroom, session, table};
 use crate::{
-    cluster::{Chain, Freshness, Link, LinkState, Snapshot},
+    cluster::{Chain, Freshness, Link, LinkState, Served, Snapshot},
+    live::edge,
     ui,
+    wire::tls::Roots,
 };
 
 /// The arguments of `wheelhouse reach`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What is told is what the cluster's objects say: nothing is asked of the hosts themselves.\n\
+    after_help = "Without --at what the cluster's objects say is told, and nothing is asked of the hosts themselves.\n\
                   `wheelhouse help reach` tells of the links and what is known of each."
 )]
 pub(super) struct ReachArgs {
     /// One tenant, with every link of its ways; without it all of them
     tenant: Option<String>,
+    /// Look at what this edge or ingress node serves as each host: its certificate, and what it answers. May be repeated,
+    /// and then they are compared
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    at: Vec<String>,
+    /// What is asked for there: a file, so that no worker of the application is taken
+    #[arg(long, value_name = "PATH", default_value = "/robots.txt", value_parser = path, requires = "at")]
+    path: String,
+    /// Certificates are trusted that are issued by those in this file (PEM) [default: those of this machine]
+    #[arg(long, value_name = "FILE", requires = "at")]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -30,6 +46,9 @@ struct AllJson<'a> {
     tenants: Vec<TenantJson>,
     /// How well what the ways are made of is known.
     sources: BTreeMap<&'static str, SourceJson<'a>>,
+    /// What is served at the addresses that were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served: Option<Vec<Served>>,
 }
 
 /// A source as JSON: as in the status, and `absent` for one that is not installed.
@@ -63,19 +82,63 @@ pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure>
         Some(name) => vec![Chain::of(&seen, headroom::tenant(&seen, name)?)],
         None => seen.tenants.values().map(|tenant| Chain::of(&seen, tenant)).collect(),
     };
+    let served = served(&args, &chains, &seen).await?;
     match args.output.output {
         Format::Json => {
             let tenants = chains.into_iter().map(of_tenant).collect();
-            table::json(&AllJson { tenants, sources: sources(&seen) })
+            table::json(&AllJson { tenants, sources: sources(&seen), served })
         }
         Format::Table => {
             let text = match args.tenant {
                 Some(_) => chains.iter().map(one).collect(),
                 None => all(&chains),
             };
-            table::print(&(text + &unknown(&seen)))
+            let at = served.map_or(String::new(), |all| looks(&all));
+            table::print(&(text + &at + &unknown(&seen)))
         }
     }
+}
+
+/// Reads a path that is asked for.
+fn path(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.starts_with('/') && plain {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with `/` and has no blanks".into())
+    }
+}
+
+/// What the addresses serve as the hosts of the tenants; `None`: none was asked about. A host that stands for many has no
+/// name to ask for.
+async fn served(args: &ReachArgs, chains: &[Chain], seen: &Snapshot) -> Result<Option<Vec<Served>>, Failure> {
+    if args.at.is_empty() {
+        return Ok(None);
+    }
+    let roots = Roots::read(args.ca.as_deref()).map_err(Failure::Failed)?;
+    let routes = chains.iter().flat_map(|chain| &chain.routes);
+    let hosts: BTreeSet<_> =
+        routes.map(|route| route.host.clone()).filter(|host| !host.contains('*')).collect();
+    if hosts.is_empty() {
+        return Err(Failure::Failed(
+            "no host is known to ask about: no Ingress and no HTTPRoute names one".into(),
+        ));
+    }
+    let hosts: Vec<_> = hosts.into_iter().collect();
+    let all = edge::served(&args.at, &hosts, &args.path, &roots, seen.at).await;
+    all.map(Some).map_err(Failure::Failed)
+}
+
+/// What was served where, a line a look.
+fn looks(all: &[Served]) -> String {
+    let row = |one: &Served| {
+        let (sign, _) = ui::link(one.state);
+        let remedy = one.remedy.as_ref().map_or(String::new(), |remedy| format!("; {remedy}"));
+        [format!("{sign} {}", one.host), one.address.to_string(), format!("{}{remedy}", one.text)]
+            .map(|cell| table::plain(&cell))
+            .to_vec()
+    };
+    format!("\n{}", table::table(&["HOST", "AT", "IT"], &all.iter().map(row).collect::<Vec<_>>()))
 }
 
 fn sources(seen: &Snapshot) -> BTreeMap<&'static str, SourceJson<'_>> {

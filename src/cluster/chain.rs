@@ -13,10 +13,12 @@ use super::{Key, Severity, Snapshot, Tenant, TenantName};
 mod derived;
 mod doors;
 mod judge;
+mod served;
 mod term;
 
 pub(super) use derived::Derived;
 pub use doors::Outside;
+pub use served::{Look, Presented, Served, compare_served};
 pub use term::Term;
 
 /// A link of the way, from outside to inside.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Fault, Link, LinkState, Outside, Part, Route, Term,
     doors::{Aim, Claim, Door, shown},
+    term::covers,
 };
 use crate::cluster::{
     Certificate, ClaimPhase, Database, EndpointSlice, Ingress, Key, PortName, RouteParent, Service,
@@ -171,18 +172,17 @@ fn rule(seen: &Snapshot, outside: &Outside, door: &Door, said: &mut Said) {
     let same = own.class == other.class && nginx;
     let order = |claim: &Claim| (claim.created, claim.by.key.clone());
     let (state, text) = match (same, order(other) < order(own)) {
-        (true, true) => (
-            LinkState::Broken,
-            format!("{} claims the host too and is older: requests go there, not here", other.by),
-        ),
+        (true, true) => {
+            (LinkState::Broken, format!("requests go to {}, which claims it too and is older", other.by))
+        }
         (true, false) => (
             LinkState::Warning,
-            format!("{} claims the host too: this one is older and gets the requests", other.by),
+            format!("claimed by {} too: this one is older and gets the requests", other.by),
         ),
         (false, _) if own.class == other.class => (
             LinkState::Warning,
             format!(
-                "{} claims the host too: which of the two gets the requests, its controller decides",
+                "claimed by {} too: which of the two gets the requests, their controller decides",
                 other.by
             ),
         ),
@@ -190,7 +190,7 @@ fn rule(seen: &Snapshot, outside: &Outside, door: &Door, said: &mut Said) {
             let class =
                 other.class.as_deref().map_or("no class".to_owned(), |class| format!("class {class}"));
             let text = format!(
-                "{} ({class}) claims the host too: who gets the requests is decided by where {host} leads",
+                "claimed by {} ({class}) too: who gets the requests is decided by where {host} leads",
                 other.by
             );
             (LinkState::Warning, text)
@@ -231,14 +231,6 @@ fn class(seen: &Snapshot, ingress: &Ingress, said: &mut Said) {
         "set spec.ingressClassName to one that is there ({there}): `kubectl -n {} edit ingress {}`",
         ingress.key.namespace, ingress.key.name
     ));
-}
-
-/// Whether a host is covered by a name: the same, or a wildcard for its first label.
-pub(crate) fn covers(name: &str, host: &str) -> bool {
-    name == host
-        || name.strip_prefix("*.").is_some_and(|rest| {
-            host.split_once('.').is_some_and(|(first, after)| !first.is_empty() && after == rest)
-        })
 }
 
 /// The certificate of an Ingress. Its Secret is never read.

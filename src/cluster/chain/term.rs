@@ -1,4 +1,5 @@
-//! How near a certificate is to its end: by the share of its lifetime that is left, since lifetimes differ and shrink.
+//! How near a certificate is to its end, by the share of its lifetime that is left, since lifetimes differ and shrink; and
+//! for whom it is.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -68,6 +69,14 @@ impl Term {
             Self::Over => format!("expired {} ago", span(now.as_second() - not_after.as_second())),
         }
     }
+}
+
+/// Whether a host is covered by a name: the same, or a wildcard for its first label.
+pub(super) fn covers(name: &str, host: &str) -> bool {
+    name == host
+        || name.strip_prefix("*.").is_some_and(|rest| {
+            host.split_once('.').is_some_and(|(first, after)| !first.is_empty() && after == rest)
+        })
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, Us
 use crate::faults::Outcome;
 use crate::forward::Upgrade;
 
+/// Groups of well-known extensions of the API, which this cluster does not have.
+const EXTENSIONS: [&str; 2] = ["gateway.networking.k8s.io", "cert-manager.io"];
+
 /// The connection is to be closed without an answer.
 #[derive(Debug)]
 pub(super) struct Closed;
@@ -76,7 +79,10 @@ pub(super) async fn serve(
         user = line.user,
         "request"
     );
-    if matches!(line.status, 405 | 406 | 415 | 501) || line.status == 404 && is_text(&answered) {
+    // What an extension would bring is looked for by its clients: that it is not there is no lack.
+    let extension = EXTENSIONS.iter().any(|group| line.path.starts_with(&format!("/apis/{group}/")));
+    if matches!(line.status, 405 | 406 | 415 | 501) || line.status == 404 && is_text(&answered) && !extension
+    {
         tracing::warn!(method = line.method, path = line.path, status = line.status, "not supported");
     }
     let mut requests = lock(&inner.requests);
