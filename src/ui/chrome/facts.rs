@@ -33,7 +33,7 @@ fn columns(room: u16) -> [u16; 3] {
         130.. => [46, 22, 30],
         118.. => [36, 22, 24],
         100.. => [35, 15, 24],
-        57.. => [22, 9, 22],
+        57.. => [23, 9, 22],
         40.. => [room - 20, 0, 16],
         _ => [room.saturating_sub(2), 0, 0],
     }
@@ -227,7 +227,9 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         let all = [(&whole, " proxysql"), (&whole, ""), (&short, " proxysql"), (&short, "")];
         return all.map(|(text, word)| vec![piece(text.clone(), role), mark(word)]).into();
     }
-    let mut said = vec![whole.clone(), whole.replacen("galera", "db", 1), short.clone()];
+    // The writer is worth more than the name of what is counted.
+    let brief = if counted { whole.replacen("galera", "db", 1) } else { short.clone() };
+    let mut said = vec![whole.clone(), brief, short.clone()];
     if let Some(word) = loud {
         said = vec![format!("{whole} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {
