@@ -97,7 +97,7 @@ impl Reason {
             Self::OneNode { .. } => "one node".into(),
             Self::Doubled { .. } => "doubled".into(),
             Self::MakesRoom { .. } => "makes room".into(),
-            Self::Uneven { from, to } => format!("{from} % to {to} %"),
+            Self::Uneven { from, to } => format!("{from} → {to} %"),
             Self::Drained => "drained".into(),
             Self::Asked => self.to_string(),
         }
@@ -149,4 +149,23 @@ pub struct Balance {
     pub use_deviation: Option<f64>,
     /// The largest part of a node's allocatable memory that limits promise, in percent.
     pub overcommit: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn a_reason_in_a_dozen_letters_has_no_more() {
+        for reason in [
+            Reason::OneNode { pods: 3 },
+            Reason::Doubled { pods: 2 },
+            Reason::MakesRoom { tenant: "a-tenant-with-a-long-name".into() },
+            Reason::Uneven { from: 100, to: 41 },
+            Reason::Drained,
+            Reason::Asked,
+        ] {
+            assert!(reason.brief().chars().count() <= 12, "{}", reason.brief());
+        }
+    }
 }

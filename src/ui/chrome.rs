@@ -214,7 +214,7 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     let right = screen.view.status(cx);
     // Signs may be words there: they are measured as they are drawn.
     let right = if cx.theme.is_ascii() { format::ascii(&right).into_owned() } else { right };
-    let right = whole_parts(&right, most.saturating_sub(1));
+    let right = cut_in_front(&right, most.saturating_sub(1));
     let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
     if let (Some((severity, text)), true) = (screen.notice, pen.height() > 1) {
         let tone = if severity == Severity::Notice { Role::Accent } else { role(Some(severity)) };
@@ -280,19 +280,17 @@ fn crumbs(steps: &[String], columns: u16) -> String {
     steps.last().map_or(String::new(), |last| format::fit(&format::plain(last), columns).to_string())
 }
 
-/// As many of the parts of a status as fit, the last ones first: one is whole, or is not there. One that alone is too
-/// long is cut at its end.
-fn whole_parts(text: &str, columns: u16) -> String {
-    let parts: Vec<&str> = text.split(PART).collect();
-    let fits = |from: &usize| format::width(&parts[*from..].join(PART)) <= columns;
-    match (0..parts.len()).find(fits) {
-        Some(from) => parts[from..].join(PART),
-        None => format::fit(parts.last().unwrap_or(&""), columns).to_string(),
+/// The end of a text in so many columns, the cut marked.
+fn cut_in_front(text: &str, columns: u16) -> String {
+    if format::width(text) <= columns {
+        return text.to_owned();
     }
+    let mut rest = text;
+    while format::width(rest) >= columns.max(1) {
+        rest = &rest[rest.chars().next().map_or(1, char::len_utf8)..];
+    }
+    format!("…{rest}")
 }
-
-/// What stands between the parts of a status.
-const PART: &str = " · ";
 
 /// The keys that apply here, those that cannot do anything dimmed. While something lies over the view it names its own
 /// keys, and the bar is empty.

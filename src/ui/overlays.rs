@@ -356,3 +356,22 @@ fn wrapped(pen: &mut Pen<'_>, x: u16, mut y: u16, text: &str, role: Role) -> u16
     }
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use super::short_path;
+
+    #[test]
+    fn the_path_of_a_kubeconfig_takes_no_line_of_its_own() {
+        let line =
+            "kubectl --kubeconfig /home/alice/.local/state/demo-7.kubeconfig --context demo -n a get pods";
+        assert_eq!(short_path(line), "kubectl --kubeconfig …/demo-7.kubeconfig --context demo -n a get pods");
+        for line in [
+            "kubectl -n a get pods",
+            "kubectl --kubeconfig k.yaml -n a get pods",
+            "kubectl --kubeconfig /t/k",
+        ] {
+            assert_eq!(short_path(line), line);
+        }
+    }
+}

@@ -33,7 +33,7 @@ fn columns(room: u16) -> [u16; 3] {
         130.. => [46, 22, 30],
         118.. => [36, 22, 24],
         100.. => [35, 15, 24],
-        57.. => [22, 9, 22],
+        57.. => [23, 9, 22],
         40.. => [room - 20, 0, 16],
         _ => [room.saturating_sub(2), 0, 0],
     }
@@ -223,11 +223,13 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     // What stands in the place of the count says more than any word beside it, and is never cut.
     let Headline { whole, short, counted, .. } = headline;
     if proxies {
-        let mark = piece(format!("  {} proxysql", glyph(worst)), self::role(worst));
-        let all = [&whole, &short].map(|text| vec![piece(text.clone(), role), mark.clone()]);
-        return all.into_iter().chain([vec![mark]]).collect();
+        let mark = |word: &str| piece(format!(" {}{word}", glyph(worst)), self::role(worst));
+        let all = [(&whole, " proxysql"), (&whole, ""), (&short, " proxysql"), (&short, "")];
+        return all.map(|(text, word)| vec![piece(text.clone(), role), mark(word)]).into();
     }
-    let mut said = vec![whole.clone(), whole.replacen("galera", "db", 1), short.clone()];
+    // The writer is worth more than the name of what is counted.
+    let brief = if counted { whole.replacen("galera", "db", 1) } else { short.clone() };
+    let mut said = vec![whole.clone(), brief, short.clone()];
     if let Some(word) = loud {
         said = vec![format!("{whole} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {

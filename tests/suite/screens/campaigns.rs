@@ -389,3 +389,17 @@ fn undo_of_a_campaign_is_a_review_of_the_moves_back() {
     let text = played.c.text();
     assert!(text.contains("Undo campaign 4f2a") && text.contains("6 moves"), "{text}");
 }
+
+#[test]
+fn what_was_done_to_a_node_is_taken_back_from_its_row() {
+    let nothing = "nothing was done to worker-1 that can be taken back";
+    let mut c = Cockpit::of(BACK, (80, 24));
+    c.keys("2 > u");
+    assert!(c.text().contains(nothing), "{}", c.text());
+    let mut it = Played::begun((80, 24), "2 > D");
+    it.c.keys("2 u");
+    let text = it.c.text();
+    assert!(text.contains("worker-1") && !text.contains("nothing was done"), "{text}");
+    it.c.keys("j u");
+    assert!(it.c.text().contains("nothing was done to worker-2"), "{}", it.c.text());
+}

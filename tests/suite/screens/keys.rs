@@ -240,8 +240,9 @@ fn a_key_that_answers_is_offered_only_where_something_is_answered() {
         c.keys("a");
         assert!(!(offered && c.text().contains("is answered by a key")), "{place}: {}", c.text());
     }
-    let c = at((200, 50), "2");
-    assert!(!bar(&c).contains("answer"), "{}", bar(&c));
+    let mut c = Cockpit::of("node w1\nnode w2\ntenant acme 2 on w1 w2", (200, 50));
+    c.keys("2");
+    assert!(bar(&c).contains("drain") && !bar(&c).contains("answer"), "{}", bar(&c));
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn b_is_about_what_is_marked() {
     assert_eq!(aim(&mut c), marked);
     assert!(c.text().contains("Rebalance 2 tenants"), "{}", c.text());
     let mut c = Cockpit::of(BACK, (80, 24));
-    c.keys("2 j j space b");
+    c.keys("2 > j j space b");
     assert!(matches!(aim(&mut c), Aim::Rebalance { nodes, .. } if nodes == ["worker-3".into()]));
     c.keys("esc esc G D");
     assert_eq!(aim(&mut c), Aim::Drain { node: "worker-5".into() });
@@ -152,7 +152,7 @@ fn another_scheme_wants_a_fresh_yes() {
 #[test]
 fn a_drain_that_costs_a_ready_pod_wants_the_tenant_typed() {
     let mut c = Cockpit::of(BACK, (80, 24));
-    c.keys("2 j D");
+    c.keys("2 > j D");
     c.rehearse_all();
     look!("scheme_drain_80x24", c);
     assert!(c.text().contains("store must be typed before it runs"), "{}", c.text());
@@ -269,7 +269,7 @@ fn what_cannot_be_is_one_sentence() {
 #[test]
 fn a_node_is_cordoned_and_uncordoned_by_one_key() {
     let mut c = Cockpit::of(BACK, (80, 24));
-    let effects = c.keys("2 C");
+    let effects = c.keys("2 > C");
     assert!(
         matches!(effects.as_slice(), [Effect::Rehearse(p)] if matches!(&p.intent, Intent::Cordon { node, cordoned: true } if node.as_str() == "worker-1"))
     );

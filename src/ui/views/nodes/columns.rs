@@ -197,7 +197,7 @@ fn dies(pen: &mut Pen<'_>, x: u16, y: u16, cx: &Cx<'_>, node: &Node) {
     };
     let role = match harm.severity() {
         Some(crate::cluster::Severity::Notice) => Role::Text,
-        None => Role::Faint,
+        None => Role::Muted,
         some => chrome::role(some),
     };
     pen.put(x, y, 12, &format::fit(&harm.short(), 12), role);
