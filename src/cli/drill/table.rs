@@ -133,13 +133,13 @@ pub const DRILLS: &[Drill] = &[
         rules: &["pods-failing", "rollout-stuck", "not-ready", "tenant-down"],
         stages: &[Stage {
             what: "globex has its old image, and all its pods are ready",
-            hint: "the new pods of globex do not start, the old ones still serve. Open globex with Enter: l shows the log, R rolls back to the revision before",
+            hint: "the new pods of globex do not start, the old ones still serve. Open globex with Enter: l shows the log, :rollback plans to go back to the revision before",
             done: |site| !site.tag("globex").contains("broken") && site.is_whole("globex"),
         }],
         minutes: 20,
         model: &[
             step("pod failing", ":tenant globex\r", "opens globex"),
-            step("deploy/globex", "R", "plans to roll back to the revision before"),
+            step("deploy/globex", ":rollback globex\r", "plans to roll back to the revision before"),
             step("checks passed", "y", "runs it"),
         ],
         reference: 5,
