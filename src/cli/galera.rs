@@ -147,7 +147,7 @@ fn named(database: &Database, source: &str) -> Result<(MemberName, PathBuf), Fai
         }
         let row = database.member(name);
         let row = row.ok_or_else(|| {
-            Failure::Usage(format!("no member is called {}: there are {}", table::plain(name), names()))
+            Failure::Failed(format!("no member is called {}: there are {}", table::plain(name), names()))
         })?;
         return Ok((row.name.clone(), path.into()));
     }

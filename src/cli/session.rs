@@ -39,11 +39,12 @@ pub(super) struct Session {
 
 /// The configuration in its layers: the file, the environment, flags.
 pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
-    if let Some(file) = common.config.as_ref().filter(|file| !file.exists()) {
-        return Err(Failure::Usage(format!(
-            "the configuration {} cannot be read: there is no such file",
-            file.display()
-        )));
+    let unread = |file: &PathBuf| match file {
+        file if !file.exists() => Some("there is no such file"),
+        file => file.is_dir().then_some("it is a folder"),
+    };
+    if let Some((file, why)) = common.config.as_ref().and_then(|file| Some((file, unread(file)?))) {
+        return Err(Failure::Failed(format!("the configuration {} cannot be read: {why}", file.display())));
     }
     let mut layers = Layers::read(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
     let origin = |id: &str| common.given.origin(id);

@@ -25,8 +25,17 @@ pub struct Ingress {
     pub canary: bool,
     /// Where requests lead, in the order of the rules.
     pub paths: Vec<IngressPath>,
-    /// `spec.tls`: the hosts, and the Secret with their certificate.
-    pub tls: Vec<(Vec<Arc<str>>, Option<Arc<str>>)>,
+    /// `spec.tls`.
+    pub tls: Vec<IngressTls>,
+}
+
+/// Hosts of an Ingress, and where their certificate is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IngressTls {
+    /// The hosts; none: all of the Ingress.
+    pub hosts: Vec<Arc<str>>,
+    /// The Secret; `None`: the default certificate of the controller.
+    pub secret: Option<Arc<str>>,
 }
 
 /// Where an Ingress leads requests.

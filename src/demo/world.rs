@@ -175,9 +175,9 @@ impl World {
             .collect()
     }
 
-    /// From now on the users of a tenant make so many requests at once, over all its pods.
+    /// From now on the users of a tenant make exactly so many requests at once, over all its pods.
     pub fn demand(&mut self, namespace: &str, app: &str, requests: f64) {
-        self.usage.demand(namespace, app, Demand { requests, swing: 0.08 });
+        self.usage.demand(namespace, app, Demand { requests, swing: 0.0 });
     }
 
     /// A number from 0 to below 1 that belongs to these words in this world.

@@ -38,6 +38,7 @@ mod migrate_cli;
 mod moves;
 mod moves_cli;
 mod moves_guarded;
+mod nginx;
 mod output;
 mod package;
 mod planning;

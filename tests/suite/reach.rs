@@ -1,6 +1,6 @@
 //! The way from a host name to the pods of a tenant: which link is broken, which is not known, and what is no fault.
 
-mod served;
+pub mod served;
 
 use serde_json::{Value, json};
 use wheelhouse::{
@@ -13,6 +13,7 @@ use wheelhouse::{
         Certificates, EndpointSlices, Gateways, HttpRoutes, IngressClasses, Ingresses, Interner, Kind,
         Services,
     },
+    record::{Head, Recorder, Recording},
 };
 
 use crate::{
@@ -496,9 +497,39 @@ fn the_recorded_objects_of_a_real_server_are_read() {
     assert_eq!((old.class.as_deref(), old.annotated.as_deref()), (None, Some("nginx")));
     let hosts: Vec<_> = old.paths.iter().map(|path| &*path.host).collect();
     assert_eq!(hosts, ["*.apps.example.test", ""], "the default backend stands for every other host");
-    assert_eq!(of("app").tls[0].1.as_deref(), Some("acme-tls"));
+    assert_eq!(of("app").tls[0].secret.as_deref(), Some("acme-tls"));
     let classes = read::<IngressClasses>(&capture("ingressclasses"));
     assert!(classes[0].1.is_default && &*classes[0].1.controller == "k8s.io/ingress-nginx");
+}
+
+#[test]
+fn a_recording_tells_the_ways_as_they_were() {
+    let mut world = world();
+    world.ingresses[0]["spec"]["tls"] = json!([{"hosts": ["acme.example.test"], "secretName": "acme-tls"}]);
+    let mut certificate = capture("certificate.healthy")["items"][0].clone();
+    certificate["metadata"]["namespace"] = "acme".into();
+    world.certificates = vec![certificate];
+    let whole = world.seen();
+    world.services[0]["spec"]["ports"] = json!([{"name": "web", "port": 8080}]);
+    world.classes.push(class("second", "example.test/second", LATE, true));
+    let mut broken = world.seen();
+    broken.revision += 1;
+    broken.at += jiff::SignedDuration::from_secs(5);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ways.rec");
+    let mut recorder = Recorder::create(&path, &Head::default()).expect("a new file");
+    for seen in [&whole, &broken] {
+        recorder.take(seen).expect("it is written");
+    }
+    recorder.close().expect("it is written");
+    let mut recording = Recording::open(&[path]).expect("a recording");
+    for (place, live) in [&whole, &broken].into_iter().enumerate() {
+        let replayed = recording.at(place).expect("a moment");
+        assert_eq!(chain(&replayed, "acme"), chain(live, "acme"));
+        assert_eq!(told(&replayed), told(live));
+    }
+    assert_eq!(told(&broken).len(), 2);
 }
 
 #[test]

@@ -147,15 +147,15 @@ pub const DRILLS: &[Drill] = &[
     Drill {
         name: "memory",
         about: "The users of a tenant need more memory than its pods may take.",
-        story: "More and more users of globex worked at once, until its pods met their memory limit.",
+        story: "More and more users of globex worked at once, until its pods were close to their memory limit.",
         scenario: Scenario::Calm,
         nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |_| Ok(()),
         meanwhile: |site, seconds, _| {
-            // From 5 to 6.4 requests for each of the pods it had: with what they vary, some meet their limit.
-            site.demand("globex", (5.0 + seconds as f64 / 40.0).min(6.4) * 3.0);
+            // From 5 to 6.1 requests for each of the pods it had: a little below what their limit carries.
+            site.demand("globex", (5.0 + seconds as f64 / 40.0).min(6.1) * 3.0);
             None
         },
         rules: &[
@@ -174,39 +174,34 @@ pub const DRILLS: &[Drill] = &[
         }],
         minutes: 30,
         model: &[
-            step("▲ globex", "5", "lists what is wrong"),
-            step("ran out of memory", ":scale globex +2\r", "plans two replicas more"),
+            step("of 640 Mi memory", ":scale globex +2\r", "plans two replicas more"),
             step("checks passed", "y", "runs it"),
         ],
         reference: 60,
     },
     Drill {
         name: "quota",
-        about: "A release stands because a quota is full.",
-        story: "soylent was released with the image 2.4.2 while its quota allowed no pod beside those it had: the rollout stood.",
+        about: "A tenant is scaled up, and a quota refuses its pods.",
+        story: "soylent was scaled to six replicas while its quota allows four pods: two were refused again and again.",
         scenario: Scenario::Calm,
         nodes: 5,
-        speed: 10.0,
+        speed: 4.0,
         strikes_after: 10,
         strike: |site| {
-            site.quota("soylent", site.replicas("soylent"));
-            site.release("soylent", "2.4.2");
+            site.quota("soylent", 4);
+            site.scale("soylent", 6);
             Ok(())
         },
         meanwhile: nothing,
-        rules: &["pods-refused", "quota-full", "rollout-stuck"],
+        rules: &["pods-refused", "quota-full", "not-ready"],
         stages: &[Stage {
-            what: "all pods of soylent have the new image and are ready",
-            hint: "the quota lets no new pod in beside the old ones. With one replica less (-) there is room for one, and the release goes on when its controller tries again: it waits twice as long each time",
-            done: |site| site.tag("soylent") == "2.4.2" && site.is_whole("soylent"),
+            what: "soylent asks for no more pods than its quota allows, and all are ready",
+            hint: "the quota of soylent allows four pods. s on soylent asks for the number of replicas: with 4 nothing is refused any more",
+            done: |site| site.replicas("soylent") >= 3 && site.is_whole("soylent"),
         }],
         minutes: 30,
         model: &[
-            step(
-                "quota",
-                ":scale soylent -1\r",
-                "plans one replica less: the quota has room for a new pod then",
-            ),
+            step("quota pods is full", ":scale soylent 4\r", "plans as many replicas as the quota allows"),
             step("checks passed", "y", "runs it"),
         ],
         reference: 60,

@@ -10,8 +10,8 @@ use super::{
     term::covers,
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, Key, PortName, RouteParent, Service,
-    ServicePoint, Snapshot, Tenant, Verdict, in_namespace,
+    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, IngressTls, Key, PortName, RouteParent,
+    Service, ServicePoint, Snapshot, Tenant, Verdict, in_namespace,
     words::{age, count},
 };
 
@@ -235,11 +235,11 @@ fn class(seen: &Snapshot, ingress: &Ingress, said: &mut Said) {
 
 /// The certificate of an Ingress. Its Secret is never read.
 fn tls(seen: &Snapshot, outside: &Outside, ingress: &Ingress, door: &Door, said: &mut Said) {
-    let named = |(hosts, _): &&(Vec<Arc<str>>, Option<Arc<str>>)| {
-        hosts.is_empty() || hosts.iter().any(|name| covers(name, &door.host))
+    let named = |entry: &&IngressTls| {
+        entry.hosts.is_empty() || entry.hosts.iter().any(|name| covers(name, &door.host))
     };
-    let Some((_, secret)) = ingress.tls.iter().find(named) else { return };
-    let Some(secret) = secret else {
+    let Some(entry) = ingress.tls.iter().find(named) else { return };
+    let Some(secret) = &entry.secret else {
         said.unknown(Part::Tls, || "the default certificate of its controller".to_owned());
         return;
     };

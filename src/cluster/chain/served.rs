@@ -184,21 +184,20 @@ fn judge(host: &str, seen: &Look, now: Timestamp) -> Judged {
 /// Says of the addresses that present another certificate for the same host than the one that ends last: they were not
 /// reloaded since it was renewed.
 pub fn compare_served(all: &mut [Served]) {
-    let newest: Vec<Option<(Timestamp, Arc<[u8]>, Arc<str>)>> = all
-        .iter()
-        .map(|one| {
-            let same = all.iter().filter(|other| other.host == one.host);
-            let certificates = same.filter_map(|other| Some((other.certificate.as_ref()?, &other.address)));
-            let newest = certificates.max_by_key(|(certificate, _)| certificate.not_after);
-            newest.map(|(certificate, address)| {
-                (certificate.not_after, certificate.der.clone(), address.clone())
-            })
-        })
-        .collect();
+    let is_for =
+        |certificate: &Presented, host: &str| certificate.names.iter().any(|name| covers(name, host));
+    let newest_of = |host: &Arc<str>| {
+        let same = all.iter().filter(|other| other.host == *host);
+        let certificates = same.filter_map(|other| Some((other.certificate.as_ref()?, &other.address)));
+        // A certificate for others, or one that is not trusted, is not newer.
+        let certificates = certificates.filter(|(one, _)| is_for(one, host) && one.distrusted.is_none());
+        let newest = certificates.max_by_key(|(certificate, _)| certificate.not_after);
+        newest.map(|(certificate, address)| (certificate.der.clone(), address.clone()))
+    };
+    let newest: Vec<_> = all.iter().map(|one| newest_of(&one.host)).collect();
     for (one, newest) in all.iter_mut().zip(newest) {
-        let (Some(certificate), Some((_, der, address))) = (&one.certificate, newest) else { continue };
-        let named = certificate.names.iter().any(|name| covers(name, &one.host));
-        if certificate.der == der || !named {
+        let (Some(certificate), Some((der, address))) = (&one.certificate, newest) else { continue };
+        if certificate.der == der || !is_for(certificate, &one.host) {
             continue;
         }
         one.text = format!("{}; {address} presents a newer one: this one was not reloaded", one.text);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{Fault, Interner, Object, count, created, given, key_of, named};
 use crate::{
     cluster::{
-        Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath, Key, PortName,
-        RouteParent, ServicePoint, ServicePort, Verdict,
+        Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath, IngressTls, Key,
+        PortName, RouteParent, ServicePoint, ServicePort, Verdict,
     },
     live::slim::{self, IntOrText},
 };
@@ -56,7 +56,7 @@ pub(super) fn ingress(slim: slim::Ingress, interner: &mut Interner) -> Result<Ob
     }
     let tls = |tls: slim::IngressTls, interner: &mut Interner| {
         let hosts = tls.hosts.iter().map(|host| interner.text(&host.to_ascii_lowercase())).collect();
-        (hosts, given(&tls.secret_name, interner))
+        IngressTls { hosts, secret: given(&tls.secret_name, interner) }
     };
     let value = Ingress {
         key: key.clone(),

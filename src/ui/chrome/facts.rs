@@ -223,9 +223,9 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     // What stands in the place of the count says more than any word beside it, and is never cut.
     let Headline { whole, short, counted, .. } = headline;
     if proxies {
-        let mark = piece(format!("  {} proxysql", glyph(worst)), self::role(worst));
-        let all = [&whole, &short].map(|text| vec![piece(text.clone(), role), mark.clone()]);
-        return all.into_iter().chain([vec![mark]]).collect();
+        let mark = |word: &str| piece(format!(" {}{word}", glyph(worst)), self::role(worst));
+        let all = [(&whole, " proxysql"), (&whole, ""), (&short, " proxysql"), (&short, "")];
+        return all.map(|(text, word)| vec![piece(text.clone(), role), mark(word)]).into();
     }
     // The writer is worth more than the name of what is counted.
     let brief = if counted { whole.replacen("galera", "db", 1) } else { short.clone() };

@@ -19,18 +19,19 @@ use wheelhouse::{
     wire::tls::Roots,
 };
 
-const HOST: &str = "acme.example.test";
+pub const HOST: &str = "acme.example.test";
 const NOW: &str = "2026-11-29T04:30:00Z";
 
 /// An authority of our own, and the file that names it.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
+    pub file: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    /// A new one.
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "House CA");
@@ -44,15 +45,19 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file, _folder: folder }
     }
 
-    fn roots(&self) -> Roots {
+    pub fn roots(&self) -> Roots {
         Roots::read(Some(&self.file)).expect("an authority")
     }
 
     /// A certificate for these names, valid between two days.
-    fn issue(&self, names: &[&str], from: (i32, u8, u8), until: (i32, u8, u8)) -> Identity {
+    pub fn issue(&self, names: &[&str], from: (i32, u8, u8), until: (i32, u8, u8)) -> Identity {
         let (params, key) = leaf(names, from, until);
         let made = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Identity { chain: vec![made.der().clone()], key: key.serialize_der() }
+        Identity {
+            chain: vec![made.der().clone()],
+            key: key.serialize_der(),
+            pem: (made.pem(), key.serialize_pem()),
+        }
     }
 }
 
@@ -65,18 +70,25 @@ fn leaf(names: &[&str], from: (i32, u8, u8), until: (i32, u8, u8)) -> (Certifica
     (params, KeyPair::generate().expect("a key"))
 }
 
+/// A certificate, and its key.
 #[derive(Clone)]
-struct Identity {
+pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
+    /// Both in PEM.
+    pub pem: (String, String),
 }
 
 /// As a server presents that nobody has configured for the host.
-fn self_signed() -> Identity {
+pub fn self_signed() -> Identity {
     let (mut params, key) = leaf(&["ingress.local"], (2026, 1, 1), (2036, 1, 1));
     params.distinguished_name.push(DnType::CommonName, "Kubernetes Ingress Controller Fake Certificate");
     let made = params.self_signed(&key).expect("a certificate");
-    Identity { chain: vec![made.der().clone()], key: key.serialize_der() }
+    Identity {
+        chain: vec![made.der().clone()],
+        key: key.serialize_der(),
+        pem: (made.pem(), key.serialize_pem()),
+    }
 }
 
 /// A server that presents a certificate and answers every request with that status.
@@ -118,7 +130,7 @@ async fn edge(identity: Identity, status: &'static str) -> SocketAddr {
     at
 }
 
-async fn look(at: &[SocketAddr], roots: &Roots) -> Vec<Served> {
+pub async fn look(at: &[SocketAddr], roots: &Roots) -> Vec<Served> {
     let addresses: Vec<_> = at.iter().map(ToString::to_string).collect();
     let now: Timestamp = NOW.parse().expect("a time");
     served(&addresses, &[HOST.into()], "/robots.txt", roots, now).await.expect("addresses")
@@ -203,6 +215,10 @@ async fn the_edge_that_was_not_reloaded_is_told_beside_the_one_that_was() {
         "{}",
         all[1].text
     );
+    // An edge that does not know the host has no newer one, however late its own certificate ends.
+    let lost = edge(self_signed(), OK).await;
+    let all = look(&[active, lost], &ours.roots()).await;
+    assert_eq!((all[0].state, all[1].state), (LinkState::Ok, LinkState::Broken), "{all:?}");
     // The same on both is none.
     let all = look(&[active, active], &ours.roots()).await;
     assert!(all.iter().all(|one| one.state == LinkState::Ok), "{all:?}");

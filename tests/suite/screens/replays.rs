@@ -301,7 +301,7 @@ fn what_was_recorded_is_evidence_for_the_right_size() {
         (seen.revision, seen.at) = (seen.revision + 1, now() + SignedDuration::from_secs(90 * round as i64));
         let memory = |pod: &Pod| {
             let each = pod.spec.containers.iter();
-            each.map(|c| (c.name.clone(), (Cpu(10), Memory((200 + round) << 20)))).collect()
+            each.map(|c| (c.name.clone(), (Cpu(10), Memory((400 + round) << 20)))).collect()
         };
         let usage =
             seen.pods.values().map(|pod| (pod.key.clone(), Usage { at: seen.at, containers: memory(pod) }));
@@ -317,7 +317,7 @@ fn what_was_recorded_is_evidence_for_the_right_size() {
     let tenant = &seen.tenants[name];
     let alone = wheelhouse::cluster::advised_with(seen, tenant, &[]);
     let most = kept.iter().map(|one| one.used).max();
-    assert_eq!(most, Some(Memory(239 << 20)));
+    assert_eq!(most, Some(Memory(439 << 20)));
     let advice = wheelhouse::cluster::advised_by(seen, tenant, kept.iter().copied());
     assert!(advice.evidence.measurements > alone.evidence.measurements, "{advice:?} {alone:?}");
     assert!(advice.peak >= most && advice.limit >= most, "{advice:?}");
