@@ -202,6 +202,12 @@ impl State {
         admin::answer(&mut self.proxies[proxy], admin::Role::Admin, "somebody", statement);
     }
 
+    /// Somebody gives a member, by its name, another weight in what a proxy runs, and does not save it.
+    pub fn weigh(&mut self, proxy: usize, member: &str, weight: u32) {
+        self.tell(proxy, &format!("UPDATE mysql_servers SET weight={weight} WHERE comment='{member}'"));
+        self.tell(proxy, "LOAD MYSQL SERVERS TO RUNTIME");
+    }
+
     /// Moves the world on. Only whole ticks of 100 ms happen; the rest is kept, so that the same total gives the same
     /// world however it is cut.
     pub fn step(&mut self, time: Duration) {

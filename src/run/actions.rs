@@ -130,7 +130,8 @@ pub fn actions(
     seen: &Snapshot,
 ) -> Vec<Acted> {
     let mut all: Vec<_> = runs.iter().flat_map(|known| of_run(known, campaigns, seen)).collect();
-    let told: BTreeSet<&str> = runs.iter().map(|known| known.run.id.as_str()).collect();
+    // A journal that was read before its first request was written down tells of none.
+    let told: BTreeSet<String> = all.iter().filter_map(|acted| acted.run.clone()).collect();
     all.extend(of_audit(audit, &told));
     all.sort_by(|a, b| b.time.cmp(&a.time).then_with(|| b.id.cmp(&a.id)));
     all
@@ -234,7 +235,7 @@ fn shortly(line: &str) -> (String, String) {
     (about, what.join(" "))
 }
 
-fn of_audit(audit: &[AuditLine], told: &BTreeSet<&str>) -> Vec<Acted> {
+fn of_audit(audit: &[AuditLine], told: &BTreeSet<String>) -> Vec<Acted> {
     let mut all: Vec<Acted> = Vec::new();
     let mut open: BTreeMap<(&str, usize), usize> = BTreeMap::new();
     for (number, line) in audit.iter().enumerate() {
@@ -271,7 +272,7 @@ fn of_audit(audit: &[AuditLine], told: &BTreeSet<&str>) -> Vec<Acted> {
             }
             continue;
         }
-        let Some(run) = line.run.as_deref().filter(|run| !told.contains(run)) else { continue };
+        let Some(run) = line.run.as_deref().filter(|run| !told.contains(*run)) else { continue };
         let words = line.database.clone().or_else(|| line.kubectl.clone());
         match (line.event.as_deref(), line.step, words) {
             (Some("started"), Some(step), Some(what)) => {

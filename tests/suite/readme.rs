@@ -127,7 +127,7 @@ fn every_command_that_is_told_is_understood() {
         if ACTS.contains(&command.as_str()) && !given("--dry-run") && !given("recovery") && !given("--list") {
             words.push("--dry-run".into());
         }
-        if ["demo", "port-forward", "record"].contains(&command.as_str()) || command.is_empty() {
+        if ["demo", "drill", "port-forward", "record"].contains(&command.as_str()) || command.is_empty() {
             words.push("--help".into());
         }
         let words: Vec<_> = words.iter().map(String::as_str).collect();

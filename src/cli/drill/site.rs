@@ -3,6 +3,7 @@
 //! What is asked here is asked of the cluster itself, not of what the cockpit has made of it.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
@@ -170,27 +171,25 @@ impl Site<'_> {
         })
     }
 
-    /// Pods of tenants that run on no node, or share theirs with another of their tenant.
-    pub(super) fn unplaced(&self) -> usize {
+    /// Tenants that have two pods on one node, and none on this one.
+    pub(super) fn doubled_without(&self, node: &str) -> usize {
         self.cluster.with_world(|world| {
+            let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
             let pods = world.store.list(Kind::POD, None).filter(|pod| {
                 pod["metadata"]["labels"]["tenant"].is_string()
                     && pod["metadata"]["deletionTimestamp"].is_null()
                     && !matches!(store::text(pod, "/status/phase"), "Succeeded" | "Failed")
             });
-            let mut places: Vec<(String, String)> = Vec::new();
-            let mut unplaced = 0;
             for pod in pods {
-                let place = (
-                    store::text(pod, "/metadata/namespace").to_owned(),
-                    store::text(pod, "/spec/nodeName").to_owned(),
-                );
-                if place.1.is_empty() || places.contains(&place) {
-                    unplaced += 1;
-                }
-                places.push(place);
+                let (tenant, node) =
+                    (store::text(pod, "/metadata/namespace"), store::text(pod, "/spec/nodeName"));
+                places.entry(tenant.to_owned()).or_default().push(node.to_owned());
             }
-            unplaced
+            let doubled = |nodes: &&Vec<String>| {
+                let distinct: BTreeSet<&String> = nodes.iter().collect();
+                distinct.len() < nodes.len() && !nodes.iter().any(|of| of == node)
+            };
+            places.values().filter(doubled).count()
         })
     }
 
@@ -289,9 +288,9 @@ impl Site<'_> {
         })
     }
 
-    /// A statement of somebody at the admin port of a proxy.
-    pub(super) fn proxy(&self, at: usize, statement: &str) {
-        self.database(|state| state.tell(at, statement));
+    /// Somebody gives a member another weight in what a proxy runs, and does not save it.
+    pub(super) fn weigh(&self, proxy: usize, member: &str, weight: u32) {
+        self.database(|state| state.weigh(proxy, member, weight));
     }
 
     /// The weight of a member on the disk of every proxy is the one it runs with.
