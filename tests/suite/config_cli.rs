@@ -182,10 +182,10 @@ fn a_word_that_happens_to_be_check_makes_no_plug_in_of_a_command() {
 
 #[test]
 fn the_keys_that_are_told_are_those_of_the_configuration() {
-    let told = said(&home("[keys]\nscale = \"Z\"\n").run(&["help", "keys"]));
+    let told = said(&home("[keys]\nscale = \"K\"\n").run(&["help", "keys"]));
     let of =
         |told: &str| told.lines().find(|line| line.contains(":scale TENANT")).unwrap_or_default().to_owned();
-    assert!(of(&told).starts_with("`Z`"), "{}", of(&told));
+    assert!(of(&told).starts_with("`K`"), "{}", of(&told));
     let told = said(&Home::new().run(&["help", "keys"]));
     assert!(of(&told).starts_with("`s`"), "{}", of(&told));
 }

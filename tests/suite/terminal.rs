@@ -177,7 +177,7 @@ fn without_a_terminal_the_cockpit_says_what_else_there_is() {
 fn the_configuration_gives_commands_other_keys_and_a_chosen_theme_is_kept() {
     let home = Home::new();
     let file = home.path("wheelhouse.toml");
-    fs::write(&file, "[keys]\nscale = \"e\"\nnodes = [\"8\", \"F2\"]\nundo = []\nyes = \"Z\"\n")
+    fs::write(&file, "[keys]\nscale = \"e\"\nnodes = [\"8\", \"F2\"]\nundo = []\nyes = \"K\"\n")
         .expect("a file");
     let arguments: Vec<&str> = ["--config", file.to_str().expect("a path")].into_iter().chain(DEMO).collect();
     let mut terminal = home.terminal(&arguments, 80, 24);
@@ -187,9 +187,9 @@ fn the_configuration_gives_commands_other_keys_and_a_chosen_theme_is_kept() {
     let screen = terminal.wait("the keys in the bar", |s| s.contains("e scale") && s.contains("8 nodes"));
     assert!(!screen.contains("s scale"), "{screen}");
     // What says yes has its own key in the review.
-    press_until(&mut terminal, "+", "Z run");
+    press_until(&mut terminal, "+", "K run");
     terminal.keys("\x1b");
-    terminal.wait("the review is gone", |s| !s.contains("Z run"));
+    terminal.wait("the review is gone", |s| !s.contains("K run"));
     press_until(&mut terminal, "e", "replicas");
     terminal.keys("\x1b");
     terminal.wait("the question is gone", |s| !s.contains("⏎ show"));
@@ -203,7 +203,7 @@ fn the_configuration_gives_commands_other_keys_and_a_chosen_theme_is_kept() {
     }
     let themes = fs::read_to_string(&kept).expect("the choice is kept");
     assert_eq!(themes, "dark = \"ember\"\n");
-    press_until(&mut terminal, "q", "Z leave");
+    press_until(&mut terminal, "q", "K leave");
     thread::sleep(Duration::from_millis(100));
     press_until(&mut terminal, "\x1b", "acme");
     terminal.keys(":quit\r");

@@ -312,6 +312,10 @@ impl View for Nodes {
         command == Command::Undo && self.refuses(command, cx).is_some()
     }
 
+    fn unmark(&mut self) -> bool {
+        self.selection.marks.clear()
+    }
+
     fn let_go(&mut self) {
         self.selection.list.release();
     }

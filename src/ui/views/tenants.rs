@@ -293,6 +293,10 @@ impl View for Tenants {
         command == Command::Recovery && super::answers::nothing_to_recover(cx).is_some()
     }
 
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
+    }
+
     fn let_go(&mut self) {
         self.list.release();
     }

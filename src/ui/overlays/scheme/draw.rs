@@ -6,7 +6,7 @@ use ratatui::layout::Position;
 
 use super::{
     SECTIONS, SchemeReview, Section, tenants,
-    words::{envelope, numbers, sentence},
+    words::{Pieces, envelope, numbers, sentence},
 };
 use crate::{
     plan::{Check, Verdict, many::Many, rebalance::Scheme},
@@ -20,9 +20,6 @@ use crate::{
         view::Cx,
     },
 };
-
-/// A line of the head.
-pub(super) type Pieces = Vec<Piece<'static>>;
 
 impl SchemeReview {
     /// All that is always on the screen. Where it would leave no room for the sections, what is said beside the sentence

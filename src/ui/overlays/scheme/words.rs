@@ -1,12 +1,18 @@
 //! What the review of many moves says of them: what is done, what a yes agrees to, the numbers now and after. Pure.
 
-use super::draw::Pieces;
 use crate::{
     cluster::{NodeName, TenantName},
     plan::{Balance, Intent, rebalance::Scheme},
     run::campaign::Pace,
-    ui::{Command, command, format, paint::piece, theme::Role},
+    ui::{
+        Command, command, format,
+        paint::{Piece, piece},
+        theme::Role,
+    },
 };
+
+/// A line of the head.
+pub(super) type Pieces = Vec<Piece<'static>>;
 
 /// What will be done, in a sentence or two.
 pub(super) fn sentence(scheme: &Scheme, pace: &Pace) -> String {
