@@ -170,7 +170,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 Err(Stop::Fault(fault)) => fault,
             };
             if K::RESOURCE.is_extension() && self.is_absent(&fault).await {
-                let absent = Fault { after: Some(ABSENT_RETRY), ..fault };
+                let absent = Fault { why: NOT_INSTALLED.to_owned(), ..fault };
                 // What there was is gone with it.
                 let gone = self.listed.take().is_some();
                 if gone && self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err()
@@ -254,7 +254,8 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     /// while the API server is away until it answers again.
     async fn wait(&mut self, fault: &Fault, took: Duration) -> Result<(), Stop> {
         let longest = match fault.code {
-            403 | 404 => fault.after.unwrap_or(RIGHTS_RETRY).min(ABSENT_RETRY),
+            403 | 404 if fault.why == NOT_INSTALLED => ABSENT_RETRY,
+            403 | 404 => RIGHTS_RETRY,
             _ => {
                 let least = (FIRST_RETRY * 2_u32.pow(self.failures.clamp(1, 8) - 1)).min(RETRY);
                 (took * 2).clamp(least, SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))

@@ -46,6 +46,7 @@ async fn one_that_is_refused_is_looked_for_in_discovery() {
 
     let server = Server::default();
     server.then(ROUTES, forbidden());
+    server.then("/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes", forbidden());
     server.then(DISCOVERY, Act::Say(200, r#"{"kind":"APIResourceList","resources":[]}"#.to_owned()));
     let seen = routes_seen(&server).await;
     assert_eq!(

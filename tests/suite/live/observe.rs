@@ -629,7 +629,8 @@ async fn another_cluster_is_noticed_while_all_connections_stand() {
     let server = Server::default();
     server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("100")]));
     let mut seen = server.observe(Scope::default());
-    seen.until("the pod", |s| s.pods.len() == 1).await;
+    // Which cluster it is has been looked at once it is said that it answers.
+    seen.until("the pod and the place", |s| s.pods.len() == 1 && s.api.freshness.is_live()).await;
     server.stands("another", 7);
     server.then(PODS, saying(&server, &[event("ADDED", &pod("b", 2)), initial_end("7")]));
     let snapshot = seen.after(seconds(45)).await;
