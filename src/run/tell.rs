@@ -101,8 +101,8 @@ pub fn entry(run: &Run, event: &Event) -> Option<(&'static str, String)> {
             ("▸", format!("run {} began", run.id))
         }
         Event::Taken => ("▸", format!("run {} was taken up again", run.id)),
-        Event::Started { step } => ("▸", format!("{}", change(step))),
-        Event::Done { step, text } if text.is_empty() => ("✓", format!("{}", change(step))),
+        Event::Started { step } => ("▸", change(step)),
+        Event::Done { step, text } if text.is_empty() => ("✓", change(step)),
         Event::Done { step, text } => ("✓", format!("{}: {text}", change(step))),
         Event::Skipped { step, text } => ("✓", format!("{}: not needed, {text}", change(step))),
         // The text says so itself.

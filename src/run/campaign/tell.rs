@@ -45,7 +45,7 @@ pub fn entry(campaign: &Campaign, event: &Event) -> (&'static str, String) {
             ("▸", format!("what was left is planned again: {}", count(items.len(), "item")))
         }
         Event::Stopping => ("▲", "it ends once what is under way is through".into()),
-        Event::Paused { why, asked: true, .. } => ("▲", format!("{why}")),
+        Event::Paused { why, asked: true, .. } => ("▲", why.clone()),
         Event::Paused { why, .. } => ("▲", format!("paused: {why}")),
         Event::Declined { wish, why } => ("▲", format!("{wish}: {why}")),
         Event::Finished { whole: true, text } => ("✓", format!("done: {text}")),
