@@ -129,9 +129,9 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     for path in passwords.iter().chain([&kubeconfig]) {
         let _ = std::fs::remove_file(path);
     }
-    let told = played.and_then(|(operator, audit)| {
+    let told = played.map(|(operator, audit)| {
         let notes = watch.notes();
-        Ok(Debrief::of(drill, &notes, &operator, &audit))
+        Debrief::of(drill, &notes, &operator, &audit)
     });
     watch.close();
     let Some(debrief) = told? else {
