@@ -227,6 +227,7 @@ fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_
     let journal = format!("run-{}", paused.id);
     stage.ground.change("configmaps", &journal, |journal| {
         journal["data"]["events"] = (events(journal) + &entry("carol@bastion", 40)).into();
+        journal["metadata"]["labels"]["wheelhouse.dev/state"] = "running".into();
     });
     // He chose to resume on what he saw before that was written.
     let bob = stage.session("bob@bastion");
