@@ -54,6 +54,12 @@ impl Drained {
                 let weights =
                     lost.weight.map_or(String::new(), |(left, of)| format!(" ({left} of {of} weights left)"));
                 let (safe, what) = match lost.quorum {
+                    Some(true) if proxies > 0 && proxies == of_proxies => (
+                        false,
+                        format!(
+                            "quorum holds without it{weights}, but no ProxySQL is left then: do not power the machine off"
+                        ),
+                    ),
                     Some(true) => (
                         true,
                         format!(

@@ -170,10 +170,11 @@ impl Driver {
                     };
                     match run.state {
                         RunState::Done => done(item, &run),
-                        _ if run.came_about().is_some() => done(item, &run),
+                        // What it still holds is told before what came about.
                         _ if !run.state.is_over() => {
                             Event::Held { item, why: brief(run.last_word().unwrap_or(why)) }
                         }
+                        _ if run.came_about().is_some() => done(item, &run),
                         _ => Event::Failed { item, why: run.last_word().unwrap_or(why).to_owned() },
                     }
                 }
