@@ -100,7 +100,15 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     }
     if let Some(path) = &args.report {
         // Whoever has solved it for half an hour is not told then that there is no such folder.
-        put(path, "")?;
+        let json = path.with_extension("json");
+        if json == *path {
+            return Err(Failure::Usage(
+                "--report names the Markdown file, and the JSON is written beside it: name it FILE.md".into(),
+            ));
+        }
+        for path in [path, &json] {
+            can_write(path)?;
+        }
     }
     let layers = session::layers(common)?;
     let mut config = layers.config(Some(world::DEMO)).map_err(|e| Failure::Usage(e.to_string()))?;
@@ -135,6 +143,9 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     });
     watch.close();
     let Some(debrief) = told? else {
+        if args.output.output == Format::Json {
+            return columns::json(&serde_json::json!({ "drill": drill.name, "outcome": "not-begun" }));
+        }
         return columns::print(&format!("{}: left before anything had happened\n", drill.name));
     };
     if let Some(path) = &args.report {
@@ -173,8 +184,23 @@ async fn play(
     let _ = pacing.await;
     watch.left();
     result.map_err(Failure::Failed)?;
-    let audit = run::audited(&state_dir, &context, &server).map_err(Failure::Failed)?;
+    // The journals tell what was done where the audit file cannot.
+    let audit = run::audited(&state_dir, &context, &server).unwrap_or_default();
     Ok((operator, audit.lines))
+}
+
+/// Whether a file can be written, without a change to what is there.
+fn can_write(path: &Path) -> Result<(), Failure> {
+    let there = path.exists();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|e| Failure::Failed(format!("cannot write {}: {e}", path.display())))?;
+    if !there {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
 }
 
 fn put(path: &Path, text: &str) -> Result<(), Failure> {

@@ -218,6 +218,8 @@ impl Site<'_> {
                 .env("LOGNAME", "bob")
                 .env("XDG_STATE_HOME", &self.colleague.home)
                 .env_remove("KUBECONFIG")
+                .env_remove("WHEELHOUSE_SET")
+                .env_remove("WHEELHOUSE_READ_ONLY")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -232,7 +234,9 @@ impl Site<'_> {
     /// Their connection is cut off once the migration runs at one replica. Whether it has been.
     pub(super) fn colleague_is_cut_off(&self, tenant: &str) -> bool {
         let mut colleague = self.colleague.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if colleague.is_some() && self.migrates_at(tenant, 1) {
+        // One that has ended by itself, refused or through with it, is gone as well.
+        let ended = colleague.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+        if ended || colleague.is_some() && self.migrates_at(tenant, 1) {
             end(colleague.take());
         }
         colleague.is_none()

@@ -204,7 +204,7 @@ pub const DRILLS: &[Drill] = &[
             step("quota pods is full", ":scale soylent 4\r", "plans as many replicas as the quota allows"),
             step("checks passed", "y", "runs it"),
         ],
-        reference: 60,
+        reference: 6,
     },
     Drill {
         name: "node-lost",

@@ -339,7 +339,15 @@ impl Watch {
     pub(super) fn left(&self) {
         let now = self.site().now();
         let mut notes = self.notes();
-        let how = if notes.struck.is_some() { Outcome::GivenUp } else { Outcome::NotBegun };
+        let solved = notes.struck.is_some()
+            && notes.stages.len() == self.drill.stages.len()
+            && notes.last.as_ref().is_some_and(|seen| is_quiet(seen))
+            && self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site()));
+        let how = match notes.struck {
+            Some(_) if solved => Outcome::Solved,
+            Some(_) => Outcome::GivenUp,
+            None => Outcome::NotBegun,
+        };
         notes.over.get_or_insert((how, now));
     }
 }
