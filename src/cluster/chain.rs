@@ -156,8 +156,11 @@ impl Route {
 pub struct Chain {
     /// The tenant.
     pub tenant: TenantName,
-    /// Ingresses cannot be read: what else leads to it is not known.
+    /// Ingresses or HTTPRoutes cannot be read: what else leads to it is not known.
     pub unseen: bool,
+    /// Which of them.
+    #[serde(skip)]
+    unread: &'static str,
     /// The way from each host.
     pub routes: Vec<Route>,
     /// What all of them lead to: the pods, and what these need.
@@ -168,9 +171,12 @@ impl Chain {
     /// The ways to a tenant, as far as they are seen.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
         let outside = Outside::of(seen);
+        let routes = &seen.http_routes.freshness;
+        let ingresses = seen.ingresses.freshness.is_known();
         Self {
             tenant: tenant.name.clone(),
-            unseen: !seen.ingresses.freshness.is_known(),
+            unseen: !ingresses || !(routes.is_known() || routes.is_absent()),
+            unread: if ingresses { "HTTPRoutes" } else { "Ingresses" },
             routes: judge::routes(seen, &outside, tenant),
             behind: judge::behind(seen, tenant),
         }
@@ -187,15 +193,19 @@ impl Chain {
 
     /// The worst of all links.
     pub fn state(&self) -> LinkState {
-        let unseen = if self.unseen { LinkState::Unknown } else { LinkState::Ok };
+        let unseen = self.unseen && self.routes.is_empty();
+        let unseen = if unseen { LinkState::Unknown } else { LinkState::Ok };
         let behind = self.behind.iter().map(|link| link.state).chain([unseen]);
         self.routes.iter().map(Route::state).chain(behind).max().unwrap_or(LinkState::Ok)
     }
 
     /// It in one sentence, without the name of the tenant.
     pub fn sentence(&self) -> String {
-        let all =
-            || self.routes.iter().flat_map(|route| route.links.iter().map(move |link| (Some(route), link)));
+        let all = || {
+            let ways = self.routes.iter();
+            let ways = ways.flat_map(|route| route.links.iter().map(move |link| (Some(route), link)));
+            ways.chain(self.behind.iter().map(|link| (None, link)))
+        };
         let worst = |state: LinkState| all().find(|(_, link)| link.state == state);
         let at = |host: Option<&Arc<str>>, text: &str| match host {
             Some(host) => format!("{host}: {text}"),
@@ -210,7 +220,7 @@ impl Chain {
             }
         }
         match self.routes.len() {
-            0 if self.unseen => "what leads to it is not known: Ingresses are not read".to_owned(),
+            0 if self.unseen => format!("what leads to it is not known: {} are not read", self.unread),
             0 => "no Ingress and no HTTPRoute leads to it".to_owned(),
             1 => format!("{}: every link that is seen holds", self.routes[0].host),
             n => format!("{n} hosts: every link that is seen holds"),

@@ -391,6 +391,7 @@ impl World {
             Observation::LimitRange(Seen::All(vec![], at)),
             Observation::Claim(Seen::All(vec![], at)),
             Observation::Ingress(Seen::All(vec![], at)),
+            Observation::HttpRoute(Seen::All(vec![], at)),
             Observation::Lease(Seen::All(vec![], at)),
             Observation::Journal(Seen::All(vec![], at)),
             Observation::Job(Seen::All(vec![], at)),

@@ -144,10 +144,12 @@ impl<'a> Tenants<'a> {
         if let Some(tenant) = self.behind(service) {
             return Some((tenant, Aim::Tenant, true));
         }
-        match self.seen.pods.freshness.is_known() && !self.anybody(service) {
-            true => guess(Aim::Nobody),
-            false => None,
+        if self.anybody(service) {
+            return None;
         }
+        let pods = &self.seen.pods;
+        let unread = pods.unreadable.keys().any(|key| *key.namespace == *service.key.namespace);
+        guess(if pods.freshness.is_known() && !unread { Aim::Nobody } else { Aim::Unknown })
     }
 }
 
@@ -188,7 +190,8 @@ impl Outside {
                 }
             }
         }
-        for route in seen.http_routes.values() {
+        // A route without a Gateway, as of a service mesh, is no way from outside.
+        for route in seen.http_routes.values().filter(|route| !route.parents.is_empty()) {
             let by = Claimant { kind: "HTTPRoute", key: route.key.clone() };
             let root: Arc<str> = "/".into();
             let mut hosts: BTreeSet<Arc<str>> = route.hosts.iter().cloned().collect();
@@ -223,7 +226,9 @@ impl Outside {
         let Some((tenant, aim, certain)) = tenants.at(by, point) else { return };
         let doors = self.doors.entry(tenant.name.clone()).or_default();
         let same = |door: &&mut Door| door.host == *host && door.by == *by && door.point.as_ref() == point;
-        match doors.iter_mut().find(same) {
+        // The paths of a host stand together: those of the same object and host are the last.
+        let last = doors.iter_mut().rev().take_while(|door| door.by == *by && door.host == *host);
+        match last.into_iter().find(same) {
             Some(door) => door.paths.push((path.clone(), exact)),
             None => doors.push(Door {
                 host: host.clone(),

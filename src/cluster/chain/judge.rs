@@ -144,14 +144,16 @@ fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: b
 
 /// The rule, and who else claims the same.
 fn rule(seen: &Snapshot, outside: &Outside, door: &Door, said: &mut Said) {
-    let claims = door.paths.iter().find_map(|path| {
+    // Who is before it decides: of its own class the oldest.
+    let before = |own: &Claim, other: &Claim| (other.class != own.class, other.created, other.by.key.clone());
+    let claims = door.paths.iter().filter_map(|path| {
         let all = outside.claims_on(&door.host, path);
         let own = all.iter().find(|claim| claim.by == door.by)?;
         // Two that lead to the same Service do not contradict each other.
-        let other =
-            all.iter().find(|claim| claim.by != door.by && (claim.to != own.to || own.to.is_none()))?;
-        Some((own, other))
+        let others = all.iter().filter(|one| one.by != door.by && (one.to != own.to || own.to.is_none()));
+        Some((own, others.min_by_key(|other| before(own, other))?))
     });
+    let claims = claims.min_by_key(|(own, other)| before(own, other));
     let Some((own, other)) = claims else {
         said.ok(Part::Rule, || {
             let path = door.paths.first().map_or("/", |(path, _)| &**path);
@@ -288,24 +290,29 @@ fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
     };
     let httproute = format!("httproute {}", route.key.name);
     let Some(first) = route.parents.first() else {
-        said.end(Part::Class, "it asks for no Gateway".to_owned()).mend(look(&httproute));
+        said.unknown(Part::Class, || "it asks for no Gateway".to_owned());
         return;
     };
     // One Gateway that serves it is enough.
     let serves = |parent: &&RouteParent| {
         parent.accepted == Verdict::Holds && !matches!(parent.resolved, Verdict::Fails(_))
     };
-    let parent = route.parents.iter().find(serves).unwrap_or(first);
+    // One that has not judged it yet may.
+    let open = |parent: &&RouteParent| {
+        parent.accepted == Verdict::Unknown && !matches!(parent.resolved, Verdict::Fails(_))
+    };
+    let parents = || route.parents.iter();
+    let parent = parents().find(serves).or_else(|| parents().find(open)).unwrap_or(first);
     let gateway = &parent.gateway;
     match (&parent.accepted, &parent.resolved) {
         (Verdict::Fails(why), _) => {
             let text = format!("Gateway {gateway} does not accept it: {why}");
             return said.end(Part::Class, text).mend(look(&httproute));
         }
+        // It is said of the whole route: the others of its backends may be whole.
         (_, Verdict::Fails(why)) => {
-            return said
-                .end(Part::Class, format!("what it refers to is not there: {why}"))
-                .mend(look(&httproute));
+            let text = format!("not all that it refers to is resolved: {why}");
+            said.fault(UNREACHABLE, Part::Class, LinkState::Warning, text).mend(look(&httproute));
         }
         (Verdict::Unknown, _) => {
             said.unknown(Part::Class, || format!("Gateway {gateway}: no controller has judged it yet"));
@@ -326,7 +333,8 @@ fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
     };
     for (name, _, resolved) in found.listeners.iter().filter(asked) {
         if let Verdict::Fails(why) = resolved {
-            let text = format!("listener {name} of Gateway {gateway} has no certificate: {why}");
+            let text =
+                format!("listener {name} of Gateway {gateway} does not resolve what it refers to: {why}");
             said.end(Part::Tls, text).mend(describe.clone());
         }
     }
@@ -403,6 +411,11 @@ fn port(
     if ready > 0 {
         said.ok(Part::Endpoints, || format!("{ready} of {} ready", count(total, "endpoint")));
         return;
+    }
+    let slices = &seen.endpoint_slices;
+    let unread = slices.unreadable.keys().any(|one| one.namespace == key.namespace);
+    if !slices.freshness.is_live() || unread {
+        return said.unknown(Part::Endpoints, || "not all EndpointSlices are read".to_owned());
     }
     if without > 0 {
         let text = format!(
@@ -484,8 +497,14 @@ fn volumes(seen: &Snapshot, tenant: &Tenant, said: &mut Said) {
             None => Some(format!("there is no claim {name}")),
         }
     };
-    match names.iter().find_map(of) {
+    let unread =
+        |name: &&Arc<str>| seen.claims.unreadable.contains_key(&Key::new(namespace.clone(), (*name).clone()));
+    let read = names.iter().filter(|name| !unread(name));
+    match read.clone().find_map(of) {
         Some(text) => said.say(Part::Volume, LinkState::Broken, || text),
+        None if read.count() < names.len() => {
+            said.unknown(Part::Volume, || "not all PersistentVolumeClaims are read".to_owned());
+        }
         None => said.ok(Part::Volume, || format!("{} bound", count(names.len(), "claim"))),
     }
 }

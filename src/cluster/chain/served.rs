@@ -1,6 +1,6 @@
 //! What an address serves as a host: the certificate that it presents, and what it answers. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -186,18 +186,20 @@ fn judge(host: &str, seen: &Look, now: Timestamp) -> Judged {
 pub fn compare_served(all: &mut [Served]) {
     let is_for =
         |certificate: &Presented, host: &str| certificate.names.iter().any(|name| covers(name, host));
-    let newest_of = |host: &Arc<str>| {
-        let same = all.iter().filter(|other| other.host == *host);
-        let certificates = same.filter_map(|other| Some((other.certificate.as_ref()?, &other.address)));
+    let mut newest: BTreeMap<Arc<str>, (Timestamp, Arc<[u8]>, Arc<str>)> = BTreeMap::new();
+    for one in &*all {
+        let Some(certificate) = &one.certificate else { continue };
         // A certificate for others, or one that is not trusted, is not newer.
-        let certificates = certificates.filter(|(one, _)| is_for(one, host) && one.distrusted.is_none());
-        let newest = certificates.max_by_key(|(certificate, _)| certificate.not_after);
-        newest.map(|(certificate, address)| (certificate.der.clone(), address.clone()))
-    };
-    let newest: Vec<_> = all.iter().map(|one| newest_of(&one.host)).collect();
-    for (one, newest) in all.iter_mut().zip(newest) {
-        let (Some(certificate), Some((der, address))) = (&one.certificate, newest) else { continue };
-        if certificate.der == der || !is_for(certificate, &one.host) {
+        let counts = is_for(certificate, &one.host) && certificate.distrusted.is_none();
+        if counts && newest.get(&one.host).is_none_or(|(not_after, ..)| certificate.not_after >= *not_after) {
+            let found = (certificate.not_after, certificate.der.clone(), one.address.clone());
+            newest.insert(one.host.clone(), found);
+        }
+    }
+    for one in all {
+        let Some((not_after, der, address)) = newest.get(&one.host) else { continue };
+        let Some(certificate) = &one.certificate else { continue };
+        if certificate.der == *der || certificate.not_after >= *not_after || !is_for(certificate, &one.host) {
             continue;
         }
         one.text = format!("{}; {address} presents a newer one: this one was not reloaded", one.text);
