@@ -186,20 +186,19 @@ fn judge(host: &str, seen: &Look, now: Timestamp) -> Judged {
 pub fn compare_served(all: &mut [Served]) {
     let is_for =
         |certificate: &Presented, host: &str| certificate.names.iter().any(|name| covers(name, host));
-    let mut newest: BTreeMap<Arc<str>, (Timestamp, Arc<[u8]>, Arc<str>)> = BTreeMap::new();
+    let mut newest: BTreeMap<Arc<str>, (Presented, Arc<str>)> = BTreeMap::new();
     for one in &*all {
         let Some(certificate) = &one.certificate else { continue };
         // A certificate for others, or one that is not trusted, is not newer.
         let counts = is_for(certificate, &one.host) && certificate.distrusted.is_none();
-        if counts && newest.get(&one.host).is_none_or(|(not_after, ..)| certificate.not_after >= *not_after) {
-            let found = (certificate.not_after, certificate.der.clone(), one.address.clone());
-            newest.insert(one.host.clone(), found);
+        if counts && newest.get(&one.host).is_none_or(|(known, _)| certificate.not_after >= known.not_after) {
+            newest.insert(one.host.clone(), (certificate.clone(), one.address.clone()));
         }
     }
     for one in all {
-        let Some((not_after, der, address)) = newest.get(&one.host) else { continue };
+        let Some((newer, address)) = newest.get(&one.host) else { continue };
         let Some(certificate) = &one.certificate else { continue };
-        if certificate.der == *der || certificate.not_after >= *not_after || !is_for(certificate, &one.host) {
+        if certificate.not_after >= newer.not_after || !is_for(certificate, &one.host) {
             continue;
         }
         one.text = format!("{}; {address} presents a newer one: this one was not reloaded", one.text);
