@@ -363,6 +363,12 @@ impl App {
         cursor
     }
 
+    /// Says why something that was asked for is not done; what is not there may only not have been read yet.
+    fn decline(&mut self, why: &str, now: Timestamp) {
+        let yet = if self.world.seen.is_ready() { "" } else { "; the cluster is still being read" };
+        self.say(Severity::Warning, format!("{why}{yet}"), now);
+    }
+
     fn say(&mut self, severity: Severity, text: impl Into<String>, now: Timestamp) {
         let text = text.into();
         if !text.is_empty() {

@@ -181,7 +181,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                     app.overlay = Some(Overlay::Prompt(Prompt::new(asks)));
                 }
             }
-            Err(why) => app.say(Severity::Warning, why, now),
+            Err(why) => app.decline(&why, now),
         },
         Action::Forward(pod, ports) => effects.push(Effect::Forward(pod, ports)),
         Action::CloseForward(id) => effects.push(Effect::CloseForward(id)),
@@ -199,7 +199,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 Some((pod, container)) => shell(app, pod, container, effects),
                 None => app.overlay = Some(Overlay::Container(choice)),
             },
-            Err(why) => app.say(Severity::Warning, why, now),
+            Err(why) => app.decline(&why, now),
         },
         Action::Copy(text) => effects.push(Effect::Copy(text)),
         Action::SaveLog { file, name, text } => effects.push(Effect::SaveLog { file, name, text }),

@@ -10,7 +10,7 @@ use super::{
     past, schemes, unlock,
 };
 use crate::{
-    cluster::{Address, Database, Named, NodeName, Ports, Severity, TenantName, named, near},
+    cluster::{Address, Database, Named, NodeName, Ports, TenantName, named, near},
     plan::{DatabaseAct, Intent, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     ui::{
         Action, Asks, Command, Containers, Overlay, Place, Wanted,
@@ -22,8 +22,7 @@ use crate::{
 /// Does what a line of the command line says.
 pub(super) fn line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>) {
     if let Err(why) = try_line(app, text, now, effects) {
-        let yet = if app.world.seen.is_ready() { "" } else { "; the cluster is still being read" };
-        app.say(Severity::Warning, format!("{why}{yet}"), now);
+        app.decline(&why, now);
     }
 }
 

@@ -63,9 +63,6 @@ impl ContainerChoice {
                 (Some(pod), _) => pod.name.to_string(),
                 (None, tenant) => tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
             };
-            if !cx.seen.is_ready() {
-                return Err(format!("the pods of {whose} are still being read: try again in a moment"));
-            }
             let which = meant.container.as_ref().map_or(String::new(), |name| format!(" {name}"));
             return Err(format!("no container{which} of {whose} runs at present, as far as is known"));
         }
