@@ -35,11 +35,6 @@ impl Lent {
         Self(replicas.collect())
     }
 
-    /// Nothing is lent.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The replicas that a run holding this tenant at fewer gives back; `None`: none holds it.
     pub fn back(&self, tenant: &Tenant) -> Option<u32> {
         self.0.get(&tenant.workload.key).copied().filter(|back| *back > tenant.desired())

@@ -313,10 +313,8 @@ impl Watch {
                 notes.stages.push(now);
             }
         } else {
-            // It stays so, the cockpit has seen it, and nothing is under way any more.
-            let still = self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site()));
-            let quiet = last.as_ref().is_some_and(|seen| is_quiet(seen));
-            if !still || !quiet {
+            // It stays so, and the cockpit has seen it.
+            if !self.is_solved(last.as_deref()) {
                 notes.settled = None;
             } else {
                 let since = *notes.settled.get_or_insert(now);
@@ -335,14 +333,18 @@ impl Watch {
         None
     }
 
+    /// What its last stage asks for is so, and nothing is under way any more.
+    fn is_solved(&self, last: Option<&Snapshot>) -> bool {
+        last.is_some_and(is_quiet) && self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site()))
+    }
+
     /// The cockpit has been left.
     pub(super) fn left(&self) {
         let now = self.site().now();
         let mut notes = self.notes();
         let solved = notes.struck.is_some()
             && notes.stages.len() == self.drill.stages.len()
-            && notes.last.as_ref().is_some_and(|seen| is_quiet(seen))
-            && self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site()));
+            && self.is_solved(notes.last.as_deref());
         let how = match notes.struck {
             Some(_) if solved => Outcome::Solved,
             Some(_) => Outcome::GivenUp,

@@ -225,10 +225,9 @@ impl Outside {
     ) {
         let Some((tenant, aim, certain)) = tenants.at(by, point) else { return };
         let doors = self.doors.entry(tenant.name.clone()).or_default();
-        let same = |door: &&mut Door| door.host == *host && door.by == *by && door.point.as_ref() == point;
         // The paths of a host stand together: those of the same object and host are the last.
-        let last = doors.iter_mut().rev().take_while(|door| door.by == *by && door.host == *host);
-        match last.into_iter().find(same) {
+        let mut last = doors.iter_mut().rev().take_while(|door| door.by == *by && door.host == *host);
+        match last.find(|door| door.point.as_ref() == point) {
             Some(door) => door.paths.push((path.clone(), exact)),
             None => doors.push(Door {
                 host: host.clone(),

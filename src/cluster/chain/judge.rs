@@ -283,16 +283,13 @@ fn issued(now: Timestamp, certificate: &Certificate, said: &mut Said) {
 
 /// The Gateways of an HTTPRoute: whether one takes it up, and whether that one has what it needs.
 fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
-    let Some(route) = seen.http_routes.get(&door.by.key) else { return };
+    let route = seen.http_routes.get(&door.by.key);
+    let Some((route, first)) = route.and_then(|route| Some((route, route.parents.first()?))) else { return };
     said.ok(Part::Rule, || format!("{} leads {} there", door.by, shown(&door.host)));
     let look = |what: &str| {
         format!("read what its controller says: `kubectl -n {} describe {what}`", route.key.namespace)
     };
     let httproute = format!("httproute {}", route.key.name);
-    let Some(first) = route.parents.first() else {
-        said.unknown(Part::Class, || "it asks for no Gateway".to_owned());
-        return;
-    };
     // One Gateway that serves it is enough.
     let serves = |parent: &&RouteParent| {
         parent.accepted == Verdict::Holds && !matches!(parent.resolved, Verdict::Fails(_))
@@ -384,7 +381,6 @@ fn port(
         Some(PortName::Number(number)) => port.port == *number,
         None => true,
     };
-    // One read from a recording of an earlier version has no ports.
     let Some(port) = service.ports.iter().find(is) else {
         if service.ports.is_empty() {
             return said.unknown(Part::Service, || format!("the ports of Service {key} are not known"));
