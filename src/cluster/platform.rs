@@ -403,3 +403,6 @@ fn few(names: &[&str]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

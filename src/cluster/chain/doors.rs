@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use foldhash::{HashMap, HashMapExt};
 use jiff::Timestamp;
 
-use super::Claimant;
+use super::{Claimant, front::Front};
 use crate::cluster::{
     Certificate, Key, LabelSet, RouteParent, Service, ServicePoint, Snapshot, Tenant, TenantName,
     in_namespace,
@@ -70,6 +70,8 @@ pub struct Outside {
     claims: HashMap<Place, Vec<Claim>>,
     /// By namespace and Secret.
     certificates: HashMap<Key, Arc<Certificate>>,
+    /// What stands in front of the cluster.
+    pub(super) front: Front,
 }
 
 /// The tenants by what leads to them.
@@ -171,6 +173,7 @@ impl Outside {
         if !seen.leads_outside() {
             return all;
         }
+        all.front = Front::of(seen);
         let tenants = Tenants::of(seen);
         for certificate in seen.certificates.values() {
             let key = Key::new(certificate.key.namespace.clone(), certificate.secret.clone());
@@ -263,6 +266,16 @@ impl Outside {
 
     pub(super) fn claims_on(&self, host: &Arc<str>, path: &(Arc<str>, bool)) -> &[Claim] {
         self.claims.get(&(host.clone(), path.0.clone(), path.1)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Until when the certificates are valid that cert-manager keeps for the Ingresses of a tenant.
+    pub(super) fn until(&self, seen: &Snapshot, tenant: &TenantName) -> Option<Timestamp> {
+        let ingresses = self.doors_of(tenant).iter().filter_map(|door| seen.ingresses.get(&door.by.key));
+        let secrets = ingresses.flat_map(|ingress| {
+            let secrets = ingress.tls.iter().filter_map(|entry| entry.secret.clone());
+            secrets.map(|secret| Key::new(ingress.key.namespace.clone(), secret)).collect::<Vec<_>>()
+        });
+        secrets.filter_map(|secret| self.certificate(&secret)?.not_after).min()
     }
 
     pub(super) fn certificate(&self, secret: &Key) -> Option<&Arc<Certificate>> {

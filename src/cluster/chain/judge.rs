@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Fault, Link, Outside, Part, Route,
     doors::{Aim, Claim, Door, shown},
+    said::{CERTIFICATE, CLAIMED_TWICE, NO_CLASS, Said, UNREACHABLE},
 };
 use crate::cluster::{
     Certificate, ClaimPhase, Database, EndpointSlice, Ingress, IngressTls, Key, LinkState, PortName,
@@ -14,15 +15,6 @@ use crate::cluster::{
     term::covers,
     words::{age, count},
 };
-
-/// Requests end at this link.
-pub(super) const UNREACHABLE: &str = "unreachable";
-/// Two objects name the same host and path.
-pub(super) const CLAIMED_TWICE: &str = "host-claimed-twice";
-/// An Ingress names a class that is not there.
-pub(super) const NO_CLASS: &str = "ingress-class-missing";
-/// A certificate has expired, or is about to.
-pub(super) const CERTIFICATE: &str = "certificate";
 
 /// Endpoints follow pods: within this time a ready pod that is no endpoint is only on its way.
 const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -39,45 +31,6 @@ fn is_end(link: &Link) -> bool {
 /// The same, said of what may be somebody else's.
 fn milder(link: Link) -> Link {
     Link { state: link.state.min(LinkState::Warning), ..link }
-}
-
-/// What is said of the links; where only faults are asked for, no sentence is made of what holds.
-struct Said {
-    all: bool,
-    links: Vec<Link>,
-}
-
-impl Said {
-    fn say(&mut self, part: Part, state: LinkState, text: impl FnOnce() -> String) {
-        if self.all {
-            self.links.push(Link { part, state, text: text(), since: None, remedy: None, rule: None });
-        }
-    }
-
-    fn ok(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Ok, text);
-    }
-
-    fn unknown(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Unknown, text);
-    }
-
-    fn fault(&mut self, rule: &'static str, part: Part, state: LinkState, text: String) -> &mut Link {
-        self.links.push(Link { part, state, text, since: None, remedy: None, rule: Some(rule) });
-        let last = self.links.len() - 1;
-        &mut self.links[last]
-    }
-
-    /// Requests end here.
-    fn end(&mut self, part: Part, text: String) -> &mut Link {
-        self.fault(UNREACHABLE, part, LinkState::Broken, text)
-    }
-}
-
-impl Link {
-    fn mend(&mut self, remedy: impl Into<String>) {
-        self.remedy = Some(remedy.into());
-    }
 }
 
 /// The ways to a tenant, each with all its links.
@@ -115,6 +68,14 @@ pub(super) fn all_faults(seen: &Snapshot, outside: &Outside) -> Vec<Fault> {
     all
 }
 
+/// The worst of all links of the ways to a tenant, and of those the first: none where all of them hold.
+pub(super) fn worst(seen: &Snapshot, outside: &Outside, tenant: &Tenant) -> Option<(LinkState, Part)> {
+    let doors = outside.doors_of(&tenant.name).iter();
+    let links = doors.flat_map(|door| said(seen, outside, tenant, door, false));
+    let links = links.chain(behind(seen, tenant, false)).filter(|link| link.state > LinkState::Unknown);
+    links.map(|link| (link.state, link.part)).min_by_key(|(state, part)| (std::cmp::Reverse(*state), *part))
+}
+
 /// All links of a way, from outside to the endpoints.
 fn links(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> Vec<Link> {
     said(seen, outside, tenant, door, true)
@@ -128,8 +89,10 @@ fn faults(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> V
 }
 
 fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
-    let mut said = Said { all, links: Vec::new() };
+    let mut said = Said::new(all);
     let ingress = seen.ingresses.get(&door.by.key).filter(|_| door.by.kind == "Ingress");
+    let requested = ingress.and_then(|ingress| requested(outside, ingress, door));
+    outside.front.links(seen, tenant, &door.host, requested, &mut said);
     match ingress {
         Some(ingress) => {
             rule(seen, outside, door, &mut said);
@@ -139,7 +102,17 @@ fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: b
         None => gateways(seen, door, &mut said),
     }
     service(seen, tenant, door, &mut said);
+    outside.front.application(seen, tenant, &door.host, &mut said);
     said.links
+}
+
+/// The certificate that cert-manager keeps for a host of an Ingress.
+fn requested<'a>(outside: &'a Outside, ingress: &Ingress, door: &Door) -> Option<&'a Certificate> {
+    let named = |entry: &&IngressTls| {
+        entry.hosts.is_empty() || entry.hosts.iter().any(|name| covers(name, &door.host))
+    };
+    let secret = ingress.tls.iter().find(named)?.secret.as_ref()?;
+    outside.certificate(&Key::new(ingress.key.namespace.clone(), secret.clone())).map(|found| &**found)
 }
 
 /// The rule, and who else claims the same.
@@ -442,8 +415,8 @@ fn port(
 }
 
 /// What all ways lead to: the pods, and what these need.
-pub(super) fn behind(seen: &Snapshot, tenant: &Tenant) -> Vec<Link> {
-    let mut said = Said { all: true, links: Vec::new() };
+pub(super) fn behind(seen: &Snapshot, tenant: &Tenant, all: bool) -> Vec<Link> {
+    let mut said = Said::new(all);
     let (ready, desired) = (tenant.ready(), tenant.desired());
     let pods = match ready {
         _ if desired == 0 => LinkState::Unknown,
