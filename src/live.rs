@@ -30,6 +30,7 @@ mod ours;
 mod outages;
 mod probe;
 mod read;
+pub mod registry;
 mod revisions;
 mod slim;
 mod source;

@@ -170,14 +170,13 @@ pub struct Chain {
 impl Chain {
     /// The ways to a tenant, as far as they are seen.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        let outside = Outside::of(seen);
         let routes = &seen.http_routes.freshness;
         let ingresses = seen.ingresses.freshness.is_known();
         Self {
             tenant: tenant.name.clone(),
             unseen: !ingresses || !(routes.is_known() || routes.is_absent()),
             unread: if ingresses { "HTTPRoutes" } else { "Ingresses" },
-            routes: judge::routes(seen, &outside, tenant),
+            routes: judge::routes(seen, tenant),
             behind: judge::behind(seen, tenant),
         }
     }
@@ -239,7 +238,7 @@ pub(super) struct Fault {
 impl Snapshot {
     /// What is wrong on the ways to the tenants, by tenant; of one rule the worst, with how many more hosts it is about.
     pub(super) fn faults_outside(&self, rule: &str) -> Vec<(Fault, usize)> {
-        let faults = self.outside.of(self).faults;
+        let faults = self.outside.faults(self);
         let mut found: Vec<(Fault, usize)> = Vec::new();
         for fault in faults.iter().filter(|fault| fault.link.rule == Some(rule)) {
             match found.last_mut().filter(|(last, _)| last.tenant == fault.tenant) {

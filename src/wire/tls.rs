@@ -61,24 +61,7 @@ impl Roots {
     /// # Errors
     /// One sentence: the file cannot be read, or there are none.
     pub fn read(file: Option<&Path>) -> Result<Self, String> {
-        let mut store = RootCertStore::empty();
-        match file {
-            Some(file) => {
-                let why =
-                    |why: String| format!("the certificates in {} cannot be read: {why}", file.display());
-                let found = CertificateDer::pem_file_iter(file).map_err(|e| why(e.to_string()))?;
-                for certificate in found {
-                    let certificate = certificate.map_err(|e| why(e.to_string()))?;
-                    store.add(certificate).map_err(|e| why(e.to_string()))?;
-                }
-                if store.is_empty() {
-                    return Err(why("there is none".into()));
-                }
-            }
-            None => {
-                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
+        let store = store(file)?;
         let made = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build();
         made.map(Self)
             .map_err(|_| "no certificates are trusted on this machine: name a file with --ca".to_owned())
@@ -108,7 +91,32 @@ impl Roots {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+/// The certificates that are trusted: those of this machine, or those of a file in PEM.
+///
+/// # Errors
+/// One sentence: the file cannot be read, or holds none.
+pub(super) fn store(file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    match file {
+        Some(file) => {
+            let why = |why: String| format!("the certificates in {} cannot be read: {why}", file.display());
+            let found = CertificateDer::pem_file_iter(file).map_err(|e| why(e.to_string()))?;
+            for certificate in found {
+                let certificate = certificate.map_err(|e| why(e.to_string()))?;
+                store.add(certificate).map_err(|e| why(e.to_string()))?;
+            }
+            if store.is_empty() {
+                return Err(why("there is none".into()));
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(store)
+}
+
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
