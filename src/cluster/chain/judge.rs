@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Fault, Link, LinkState, Outside, Part, Route, Term,
+    Fault, Link, Outside, Part, Route,
     derived::Endpoints,
     doors::{Aim, Claim, Door, shown},
-    term::covers,
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, Ingress, Key, PortName, RouteParent, Service, ServicePoint, Snapshot,
-    Tenant, Verdict,
+    Certificate, ClaimPhase, Database, Ingress, Key, LinkState, PortName, RouteParent, Service, ServicePoint,
+    Snapshot, Tenant, Term, Verdict,
+    term::covers,
     words::{age, count},
 };
 

@@ -108,7 +108,11 @@ fn numbers(facts: &RegistryFacts, now: Timestamp) -> Vec<(&'static str, String)>
     let has = facts.images.iter().filter(|one| !matches!(one.told, Told::Missing | Told::Unknown(_))).count();
     let oldest = facts.images.iter().map(|one| one.since).min();
     let since = oldest.map(|since| ("since", age(now, since)));
-    let all = [("images", facts.running.to_string()), ("asked", facts.images.len().to_string()), ("has", has.to_string())];
+    let all = [
+        ("images", facts.running.to_string()),
+        ("asked", facts.images.len().to_string()),
+        ("has", has.to_string()),
+    ];
     all.into_iter().chain(since).collect()
 }
 
@@ -140,8 +144,13 @@ fn said(key: &ComponentKey, facts: &RegistryFacts, since: Option<Timestamp>) -> 
     let since = missing.iter().map(|one| one.since).max();
     if !missing.is_empty() && missing.len() == asked {
         let text = match asked {
-            1 => format!("answers, and does not have {}, which runs: its storage may not be there; {PULL}", missing[0].image),
-            n => format!("answers, and has none of the {n} images that run and were asked for: its storage is not there; {PULL}"),
+            1 => format!(
+                "answers, and does not have {}, which runs: its storage may not be there; {PULL}",
+                missing[0].image
+            ),
+            n => format!(
+                "answers, and has none of the {n} images that run and were asked for: its storage is not there; {PULL}"
+            ),
         };
         let remedy = "look whether its storage is mounted, and do not start a garbage collection";
         return vec![warning(text).rule(STORAGE).since(since).remedy(remedy)];
@@ -171,7 +180,12 @@ fn said(key: &ComponentKey, facts: &RegistryFacts, since: Option<Timestamp>) -> 
                     short(runs)
                 );
                 let remedy = "release with a tag that is not moved, or by digest";
-                all.push(Judged::new(key, LinkState::Notice, text).rule(MOVED).since(Some(one.since)).remedy(remedy));
+                all.push(
+                    Judged::new(key, LinkState::Notice, text)
+                        .rule(MOVED)
+                        .since(Some(one.since))
+                        .remedy(remedy),
+                );
             }
             Told::Has(_) | Told::Missing | Told::Unknown(_) => {}
         }
@@ -184,7 +198,9 @@ fn said(key: &ComponentKey, facts: &RegistryFacts, since: Option<Timestamp>) -> 
         _ => None,
     });
     vec![match (asked, unknown) {
-        (0, Some(why)) => Judged::new(key, LinkState::Unknown, format!("answers; of its images nothing is known: {why}")),
+        (0, Some(why)) => {
+            Judged::new(key, LinkState::Unknown, format!("answers; of its images nothing is known: {why}"))
+        }
         (0, None) => Judged::new(key, LinkState::Ok, "answers; no image that runs has been asked for"),
         (n, _) => {
             let of = count(facts.running.max(u32::try_from(n).unwrap_or(u32::MAX)), "image");
@@ -205,8 +221,13 @@ mod tests {
 
     fn told(base: Base, images: &[(&str, Told)]) -> Vec<(LinkState, String, Option<&'static str>)> {
         let since: Timestamp = "2026-11-29T03:00:00Z".parse().expect("a time");
-        let images = images.iter().map(|(image, told)| ImageTold { image: (*image).into(), since, told: told.clone() });
-        let facts = RegistryFacts { at: "registry.example".into(), base, running: 3, images: images.collect() };
+        let images = images.iter().map(|(image, told)| ImageTold {
+            image: (*image).into(),
+            since,
+            told: told.clone(),
+        });
+        let facts =
+            RegistryFacts { at: "registry.example".into(), base, running: 3, images: images.collect() };
         let key = ComponentKey::new(ComponentKind::Registry, "registry.example");
         said(&key, &facts, None).into_iter().map(|said| (said.state, said.text, said.rule)).collect()
     }
@@ -214,16 +235,26 @@ mod tests {
     #[test]
     fn a_registry_that_lost_its_storage_is_told_from_one_that_lost_an_image() {
         let has = || Told::Has(Some("sha256:01".into()));
-        let all = told(Base::Open, &[("app:1", Told::Missing), ("app:2", Told::Missing), ("app:3", Told::Unknown("x".into()))]);
+        let all = told(
+            Base::Open,
+            &[("app:1", Told::Missing), ("app:2", Told::Missing), ("app:3", Told::Unknown("x".into()))],
+        );
         assert_eq!((all.len(), all[0].0, all[0].2), (1, LinkState::Warning, Some(STORAGE)));
         assert!(all[0].1.starts_with("answers, and has none of the 2 images that run"), "{}", all[0].1);
         let all = told(Base::Open, &[("app:1", has()), ("app:2", Told::Missing)]);
         assert_eq!((all.len(), all[0].2), (1, Some(IMAGE)));
         assert!(all[0].1.starts_with("does not have app:2 any more, and pods run it"), "{}", all[0].1);
         let all = told(Base::Open, &[("app:1", Told::Missing)]);
-        assert!(all[0].1.contains("does not have app:1, which runs: its storage may not be there"), "{}", all[0].1);
+        assert!(
+            all[0].1.contains("does not have app:1, which runs: its storage may not be there"),
+            "{}",
+            all[0].1
+        );
         let all = told(Base::Open, &[("app:1", has()), ("app:2", has())]);
-        assert_eq!(all, [(LinkState::Ok, "has what was asked for: 2 of the 3 images that run".to_owned(), None)]);
+        assert_eq!(
+            all,
+            [(LinkState::Ok, "has what was asked for: 2 of the 3 images that run".to_owned(), None)]
+        );
     }
 
     #[test]
@@ -234,7 +265,10 @@ mod tests {
         let all = told(Base::Fails("answers 502".into()), &[("app:1", Told::Has(None))]);
         assert_eq!((all[0].0, all[0].2), (LinkState::Warning, Some(DOWN)));
         let all = told(Base::Refuses("the login in the pull secret acme/registry".into()), &[]);
-        assert_eq!((all[0].1.as_str(), all[0].2), ("refuses the login in the pull secret acme/registry", Some(LOGIN)));
+        assert_eq!(
+            (all[0].1.as_str(), all[0].2),
+            ("refuses the login in the pull secret acme/registry", Some(LOGIN))
+        );
     }
 
     #[test]
@@ -249,8 +283,19 @@ mod tests {
             ],
         );
         let states: Vec<_> = all.iter().map(|one| (one.0, one.2)).collect();
-        assert_eq!(states, [(LinkState::Warning, Some(IMAGE)), (LinkState::Notice, Some(IMAGE)), (LinkState::Notice, Some(MOVED))]);
+        assert_eq!(
+            states,
+            [
+                (LinkState::Warning, Some(IMAGE)),
+                (LinkState::Notice, Some(IMAGE)),
+                (LinkState::Notice, Some(MOVED))
+            ]
+        );
         assert_eq!(all[0].1, "has app:1 without a part of it (sha256:0123456789ab): no node can pull it");
-        assert!(all[2].1.contains("to sha256:fedcba987654, and pods run sha256:0123456789ab"), "{}", all[2].1);
+        assert!(
+            all[2].1.contains("to sha256:fedcba987654, and pods run sha256:0123456789ab"),
+            "{}",
+            all[2].1
+        );
     }
 }

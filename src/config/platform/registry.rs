@@ -76,9 +76,11 @@ impl FromStr for RegistryName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("`{text}` is no registry as images name it, such as registry.example:5000");
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+        let plain =
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
         // Docker Hub is known by another name to those who ask.
-        let host = if matches!(text, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { text };
+        let host =
+            if matches!(text, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { text };
         let is_host = host.contains(['.', ':']) || host == "localhost";
         if plain && is_host { Ok(Self(host.to_owned())) } else { Err(bad()) }
     }
@@ -90,7 +92,8 @@ impl FromStr for BaseUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("`{text}` is no address such as https://10.0.0.7:5000");
         let uri: http::Uri = text.parse().map_err(|_| bad())?;
-        let base = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+        let base = matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty());
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains('@');
         if base && bare { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(bad()) }
     }
@@ -102,7 +105,9 @@ impl FromStr for PullSecret {
     fn from_str(text: &str) -> Result<Self, String> {
         let part = |part: &str| !part.is_empty() && !part.contains(['/', ':', ' ', '"', '{']);
         match text.split_once('/') {
-            Some((namespace, name)) if part(namespace) && part(name) => Ok(Self(Some(namespace.into()), name.into())),
+            Some((namespace, name)) if part(namespace) && part(name) => {
+                Ok(Self(Some(namespace.into()), name.into()))
+            }
             None if part(text) => Ok(Self(None, text.into())),
             // What stands there may be the secret itself: it is not repeated.
             _ => Err("a pull secret is the name of a Secret, such as registry or default/registry".into()),
@@ -156,12 +161,15 @@ mod tests {
     #[test]
     fn a_registry_is_read_and_what_does_not_go_together_is_named() {
         let read = |text: &str| Config::parse(&format!("[platform.registry]\n{text}"));
-        let config = read("name = \"registry.example:5000\"\naddress = \"https://10.0.0.7:5000/\"\npull-secret = \"registry\"");
+        let config = read(
+            "name = \"registry.example:5000\"\naddress = \"https://10.0.0.7:5000/\"\npull-secret = \"registry\"",
+        );
         let config = config.expect("a configuration");
         assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
         let registry = config.platform.registry.expect("a registry");
         assert_eq!(registry.address.expect("an address").0, "https://10.0.0.7:5000");
-        let docker = read("name = \"docker.io\"").expect("a configuration").platform.registry.expect("a registry");
+        let docker =
+            read("name = \"docker.io\"").expect("a configuration").platform.registry.expect("a registry");
         assert_eq!(docker.name.0, "registry-1.docker.io");
         for (text, words) in [
             ("name = \"registry\"", "`registry` is no registry as images name it"),
@@ -170,14 +178,19 @@ mod tests {
             ("name = \"r.example\"\naddress = \"https://u:p@r.example\"", "is no address such as https://"),
             ("name = \"r.example\"\nuser = \"u\"", "it has no password"),
             ("name = \"r.example\"\npassword = { env = \"X\" }", "it has no user"),
-            ("name = \"r.example\"\nuser = \"u\"\npassword = { env = \"X\" }\npull-secret = \"r\"", "remove one"),
+            (
+                "name = \"r.example\"\nuser = \"u\"\npassword = { env = \"X\" }\npull-secret = \"r\"",
+                "remove one",
+            ),
             ("address = \"https://r.example\"", "name"),
         ] {
             let why = read(text).expect_err("a mistake").to_string();
             assert!(why.contains(words), "{text}: {why}");
         }
         // A secret in the wrong place is not repeated.
-        let why = read("name = \"r.example\"\npull-secret = \"{auths: hunter2}\"").expect_err("a mistake").to_string();
+        let why = read("name = \"r.example\"\npull-secret = \"{auths: hunter2}\"")
+            .expect_err("a mistake")
+            .to_string();
         assert!(!why.contains("hunter2"), "{why}");
     }
 }

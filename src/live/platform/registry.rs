@@ -18,8 +18,8 @@ use tokio::{
 use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
-        platform::{Component, ComponentKey, ComponentKind, Facts},
         platform::registry::{Base, ImageTold, RegistryFacts, Told},
+        platform::{Component, ComponentKey, ComponentKind, Facts},
     },
     wire::{
         Wire,
@@ -46,7 +46,8 @@ pub async fn follow(
     let Some(host) = registries.host() else { return };
     let key = ComponentKey::new(ComponentKind::Registry, host);
     let mut component = Component::new(key.clone());
-    let mut registry = Following { registries: &registries, wire, told: BTreeMap::new(), turn: 0, refused: None };
+    let mut registry =
+        Following { registries: &registries, wire, told: BTreeMap::new(), turn: 0, refused: None };
     if into.send(Observation::Platform(Seen::Put(key.clone(), component.clone()))).await.is_err() {
         return;
     }
