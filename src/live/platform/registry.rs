@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1;
 use kube::Api;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -40,7 +40,7 @@ pub async fn follow(
     at: Arc<str>,
     every: Duration,
     wire: Option<Wire>,
-    seen: watch::Receiver<Arc<Snapshot>>,
+    mut seen: watch::Receiver<Arc<Snapshot>>,
     into: mpsc::Sender<Observation>,
 ) {
     let Some(host) = registries.host() else { return };
@@ -51,27 +51,27 @@ pub async fn follow(
     if into.send(Observation::Platform(Seen::Put(key.clone(), component.clone()))).await.is_err() {
         return;
     }
+    // What runs is known when the cluster has been read; whether the registry answers can be asked without.
+    let gone = matches!(timeout(SOON, seen.wait_for(|seen| seen.is_ready())).await, Ok(Err(_)));
+    if gone {
+        return;
+    }
     loop {
         let running = running(&seen.borrow().clone(), host);
-        // What runs is known only when the cluster has been read.
-        let wait = if running.is_empty() && !seen.borrow().is_ready() {
-            SOON / 10
-        } else {
-            let base = registry.round(&running).await;
-            let wait = if base == Base::Open { every } else { every.min(SOON * 3) };
-            let facts = RegistryFacts {
-                at: at.clone(),
-                base,
-                running: u32::try_from(running.len()).unwrap_or(u32::MAX),
-                images: registry.told.values().cloned().collect(),
-            };
-            component = component.read(Facts::Registry(facts), None, Timestamp::now());
-            let told = Observation::Platform(Seen::Put(key.clone(), component.clone()));
-            if into.send(told).await.is_err() {
-                return;
-            }
-            if registry.told.len() < running.len().min(2) { wait.min(SOON) } else { wait }
+        let base = registry.round(&running).await;
+        let whole = base == Base::Open && registry.told.len() >= running.len().min(A_ROUND);
+        let facts = RegistryFacts {
+            at: at.clone(),
+            base,
+            running: u32::try_from(running.len()).unwrap_or(u32::MAX),
+            images: registry.told.values().cloned().collect(),
         };
+        component = component.read(Facts::Registry(facts), None, Timestamp::now());
+        let told = Observation::Platform(Seen::Put(key.clone(), component.clone()));
+        if into.send(told).await.is_err() {
+            return;
+        }
+        let wait = if whole { every } else { every.min(SOON) };
         tokio::select! {
             () = sleep(wait) => {}
             () = into.closed() => return,
