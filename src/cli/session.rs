@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Common, Failure, table};
 use crate::{
-    cluster::{Freshness, Outside, Snapshot},
+    cluster::{Freshness, Outside, Snapshot, platform::ComponentKind},
     cockpit,
     config::{self, Config, Layers, Origin},
     live,
@@ -279,7 +279,14 @@ impl Session {
                 if all.len() <= most { all.into_iter().collect() } else { Vec::new() }
             }
         };
-        let settled = self.seen.wait_for(|seen| !seen.around.looks() || seen.has_looked_at(&of(seen)));
+        let images = self.config.platform.registry.is_some();
+        let told = |seen: &Snapshot| {
+            let mut registries =
+                seen.platform.items.iter().filter(|(key, _)| key.kind == ComponentKind::Registry);
+            !images || registries.any(|(_, registry)| registry.link != Freshness::Connecting)
+        };
+        let looked = |seen: &Snapshot| !seen.around.looks() || seen.has_looked_at(&of(seen));
+        let settled = self.seen.wait_for(|seen| looked(seen) && told(seen));
         let within = self.timeout.min(LOOKS_WITHIN);
         let _ = tokio::time::timeout(within, settled).await.map(|found| found.map(drop));
         self.seen.borrow().clone()
@@ -287,7 +294,7 @@ impl Session {
 
     /// Something of the platform around is configured.
     pub(super) fn has_platform(&self) -> bool {
-        self.config.platform.looks()
+        self.config.platform.looks() || self.config.platform.registry.is_some()
     }
 
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.

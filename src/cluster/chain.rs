@@ -155,14 +155,13 @@ pub struct Chain {
 impl Chain {
     /// The ways to a tenant, as far as they are seen.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        let outside = Outside::of(seen);
         let routes = &seen.http_routes.freshness;
         let ingresses = seen.ingresses.freshness.is_known();
         Self {
             tenant: tenant.name.clone(),
             unseen: !ingresses || !(routes.is_known() || routes.is_absent()),
             unread: if ingresses { "HTTPRoutes" } else { "Ingresses" },
-            routes: judge::routes(seen, &outside, tenant),
+            routes: judge::routes(seen, tenant),
             behind: judge::behind(seen, tenant, true),
         }
     }
@@ -170,7 +169,7 @@ impl Chain {
     /// The worst of all links of the ways to a tenant, and of those the first; `None`: all that are seen hold. The same as
     /// [`Self::state`], for many tenants at once.
     pub fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
-        judge::worst(seen, &Outside::of(seen), tenant)
+        judge::worst(seen, tenant)
     }
 
     /// Until when the certificates of a tenant are valid: the first that ends, of those that are presented and those that
@@ -239,7 +238,7 @@ pub(super) struct Fault {
 impl Snapshot {
     /// What is wrong on the ways to the tenants, by tenant; of one rule the worst, with how many more hosts it is about.
     pub(super) fn faults_outside(&self, rule: &str) -> Vec<(Fault, usize)> {
-        let faults = self.outside.of(self).faults;
+        let faults = self.outside.faults(self);
         let mut found: Vec<(Fault, usize)> = Vec::new();
         for fault in faults.iter().filter(|fault| fault.link.rule == Some(rule)) {
             match found.last_mut().filter(|(last, _)| last.tenant == fault.tenant) {

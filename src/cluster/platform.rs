@@ -21,12 +21,14 @@ pub mod edge;
 pub mod floating;
 pub mod look;
 pub mod node;
+pub mod registry;
 
 pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
 pub use look::{Asked, Found, Looked, Reply, Spot};
 pub use node::IngressNodeFacts;
+pub use registry::RegistryFacts;
 
 /// What a component is. In the order of the way from a client to the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +160,8 @@ pub enum Facts {
     Edge(EdgeFacts),
     /// Of an ingress node.
     IngressNode(IngressNodeFacts),
+    /// Of a registry of images.
+    Registry(RegistryFacts),
 }
 
 impl Dated for Facts {
@@ -166,6 +170,7 @@ impl Dated for Facts {
             Self::Floating(facts) => Self::Floating(facts.moved(by)),
             Self::Edge(facts) => Self::Edge(facts.moved(by)),
             Self::IngressNode(facts) => Self::IngressNode(facts.moved(by)),
+            Self::Registry(facts) => Self::Registry(facts.moved(by)),
         }
     }
 }
@@ -341,6 +346,7 @@ impl Platform {
         let mut said = floating::judge(seen);
         said.extend(edge::judge(seen));
         said.extend(node::judge(seen));
+        said.extend(registry::judge(seen));
         let row = |(key, component): (&ComponentKey, &Arc<Component>)| {
             let mut said: Vec<_> = said.iter().filter(|said| said.key == *key).cloned().collect();
             if said.is_empty() {

@@ -1,5 +1,7 @@
 //! `[platform]`: what stands around the cluster, kind by kind. What is not configured is not looked at and not shown.
 
+mod registry;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use crate::cluster::{
     Address,
     platform::{Around, edge},
 };
+
+pub use registry::{BaseUrl, PullSecret, Registry, RegistryName};
 
 /// `[platform]`: the edges, the ingress nodes, and how hosts are looked at through them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +45,9 @@ pub struct Platform {
     /// Certificates are trusted that are issued by those in this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// Where images come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
 }
 
 impl Default for Platform {
@@ -56,6 +63,7 @@ impl Default for Platform {
             deep_path: None,
             deep_every: Span(Duration::from_secs(600)),
             ca: None,
+            registry: None,
         }
     }
 }
@@ -292,5 +300,6 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
             "it is asked for through an edge: name edges or the floating address".to_owned(),
         ));
     }
+    found.extend(platform.registry.as_ref().and_then(Registry::senseless).map(|(_, why)| ("registry", why)));
     found
 }

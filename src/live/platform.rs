@@ -6,6 +6,7 @@
 //! stays known; one host is asked of it once in a while.
 
 mod place;
+mod registry;
 mod schedule;
 mod stub;
 
@@ -25,14 +26,17 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::edge::{Certificates, convert};
+use super::{
+    edge::{Certificates, convert},
+    registry::{ConfiguredRegistry, registries},
+};
 use crate::{
     cluster::{
         LinkState, Look, Observation, Outside, Seen, Served, Snapshot,
         platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
     },
     wire::{
-        request,
+        Wire, request,
         tls::{self, Roots},
     },
 };
@@ -77,6 +81,8 @@ pub struct Configured {
     pub ca: Option<PathBuf>,
     /// The hosts of this tenant come first.
     pub first: Option<String>,
+    /// Where images come from, and how often it is asked.
+    pub registry: Option<(ConfiguredRegistry, Duration)>,
     /// What is judged and shown of it.
     pub around: Around,
 }
@@ -85,10 +91,16 @@ pub struct Configured {
 /// to tenants in the newest snapshot.
 pub(super) fn follow(
     configured: Configured,
+    wire: Option<Wire>,
     seen: watch::Receiver<Arc<Snapshot>>,
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    if let Some((of, every)) = &configured.registry {
+        let at = of.place.base.clone().unwrap_or_else(|| of.host.clone());
+        let registries = registries(of, wire.clone());
+        tasks.spawn(registry::follow(registries, at.into(), *every, wire, seen.clone(), into.clone()));
+    }
     if configured.around.looks() {
         tasks.spawn(Poller::new(configured, seen, into).run());
     }
@@ -187,12 +199,15 @@ impl Poller {
     }
 
     async fn run(mut self) {
-        let all = self.places.values().map(|place| (place.component.name.clone(), place.component.clone()));
-        let all = Observation::Platform(Seen::All(all.collect(), Timestamp::now()));
-        if self.tell(all).await.is_err()
-            || self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err()
-        {
-            return;
+        let configured = self.places.values().map(|place| {
+            let component = place.component.clone();
+            Observation::Platform(Seen::Put(component.name.clone(), component))
+        });
+        let none = Observation::Look(Seen::All(vec![], Timestamp::now()));
+        for observation in configured.chain([none]).collect::<Vec<_>>() {
+            if self.tell(observation).await.is_err() {
+                return;
+            }
         }
         let mut running = JoinSet::new();
         loop {

@@ -150,7 +150,7 @@ async fn until(configured: Configured, mut seen: Snapshot, holds: impl Fn(&Snaps
     seen.around = Arc::new(configured.around.clone());
     let (_keep, heard) = watch::channel(Arc::new(seen.clone()));
     let (tell, mut reports) = mpsc::channel(1_024);
-    let _tasks = follow(configured, heard, tell);
+    let _tasks = follow(configured, None, heard, tell);
     let looking = async {
         while !holds(&seen) {
             let report = reports.recv().await.expect("it is followed");
@@ -251,6 +251,6 @@ async fn counters_are_read_and_an_ingress_node_that_does_not_know_a_host_is_told
 async fn where_nothing_is_configured_nobody_is_asked() {
     let (_keep, heard) = watch::channel(Arc::new(Snapshot::default()));
     let (tell, mut reports) = mpsc::channel(1);
-    assert!(follow(Configured::default(), heard, tell).is_empty());
+    assert!(follow(Configured::default(), None, heard, tell).is_empty());
     assert!(reports.recv().await.is_none());
 }
