@@ -27,7 +27,10 @@ fn world(hosts: usize, now: Timestamp) -> Snapshot {
     let selector: BTreeMap<Arc<str>, Arc<str>> = [("app".into(), "acme".into())].into();
     let service = |n: usize| {
         let ports = vec![ServicePort { name: http.clone(), port: 80, target: "web".into() }];
-        (name(n), Service { key: name(n), selector: selector.clone().into(), ports, external: None })
+        (
+            name(n),
+            Service { key: name(n), selector: Arc::new(selector.clone().into()), ports, external: None },
+        )
     };
     let slice = |n: usize| {
         let service = Some(name(n).name);
