@@ -8,23 +8,29 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Key, Severity, Snapshot, Tenant, TenantName};
+use super::{Key, LinkState, Snapshot, Tenant, TenantName};
 
 mod derived;
 mod doors;
+mod front;
 mod judge;
-mod served;
-mod term;
+mod said;
 
 pub(super) use derived::Derived;
 pub use doors::Outside;
-pub use served::{Look, Presented, Served, compare_served};
-pub use term::Term;
 
 /// A link of the way, from outside to inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
+    /// The resolver: where the name leads.
+    Dns,
+    /// The edges.
+    Edge,
+    /// What the edges present and answer.
+    Served,
+    /// The ingress nodes.
+    IngressNode,
     /// The Ingress or HTTPRoute that names the host.
     Rule,
     /// Its IngressClass, or its Gateway: who carries it out.
@@ -35,6 +41,8 @@ pub enum Part {
     Service,
     /// The endpoints of the Service.
     Endpoints,
+    /// What the application answers.
+    Application,
     /// The pods of the tenant.
     Pods,
     /// The volumes they need.
@@ -47,6 +55,11 @@ impl Part {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Dns => "DNS",
+            Self::Edge => "edge",
+            Self::Served => "served",
+            Self::IngressNode => "node",
+            Self::Application => "app",
             Self::Rule => "rule",
             Self::Class => "class",
             Self::Tls => "TLS",
@@ -55,34 +68,6 @@ impl Part {
             Self::Pods => "pods",
             Self::Volume => "volume",
             Self::Database => "database",
-        }
-    }
-}
-
-/// How a link is. The worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkState {
-    /// It holds.
-    Ok,
-    /// It is not known.
-    Unknown,
-    /// Worth knowing.
-    Notice,
-    /// It holds, and may not for long.
-    Warning,
-    /// Requests end here.
-    Broken,
-}
-
-impl LinkState {
-    /// How grave that is.
-    pub fn severity(self) -> Option<Severity> {
-        match self {
-            Self::Ok | Self::Unknown => None,
-            Self::Notice => Some(Severity::Notice),
-            Self::Warning => Some(Severity::Warning),
-            Self::Broken => Some(Severity::Critical),
         }
     }
 }
@@ -170,16 +155,30 @@ pub struct Chain {
 impl Chain {
     /// The ways to a tenant, as far as they are seen.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        let outside = Outside::of(seen);
         let routes = &seen.http_routes.freshness;
         let ingresses = seen.ingresses.freshness.is_known();
         Self {
             tenant: tenant.name.clone(),
             unseen: !ingresses || !(routes.is_known() || routes.is_absent()),
             unread: if ingresses { "HTTPRoutes" } else { "Ingresses" },
-            routes: judge::routes(seen, &outside, tenant),
-            behind: judge::behind(seen, tenant),
+            routes: judge::routes(seen, tenant),
+            behind: judge::behind(seen, tenant, true),
         }
+    }
+
+    /// The worst of all links of the ways to a tenant, and of those the first; `None`: all that are seen hold. The same as
+    /// [`Self::state`], for many tenants at once.
+    pub fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
+        judge::worst(seen, tenant)
+    }
+
+    /// Until when the certificates of a tenant are valid: the first that ends, of those that are presented and those that
+    /// cert-manager keeps.
+    pub fn until(seen: &Snapshot, tenant: &Tenant) -> Option<Timestamp> {
+        let outside = Outside::of(seen);
+        let hosts = outside.hosts_of(&tenant.name);
+        let presented = hosts.iter().filter_map(|host| front::until(seen, host));
+        presented.chain(outside.until(seen, &tenant.name)).min()
     }
 
     /// The first link that is broken, from outside to inside, and the host whose way it is on; of what all ways lead to,
@@ -239,7 +238,7 @@ pub(super) struct Fault {
 impl Snapshot {
     /// What is wrong on the ways to the tenants, by tenant; of one rule the worst, with how many more hosts it is about.
     pub(super) fn faults_outside(&self, rule: &str) -> Vec<(Fault, usize)> {
-        let faults = self.outside.of(self).faults;
+        let faults = self.outside.faults(self);
         let mut found: Vec<(Fault, usize)> = Vec::new();
         for fault in faults.iter().filter(|fault| fault.link.rule == Some(rule)) {
             match found.last_mut().filter(|(last, _)| last.tenant == fault.tenant) {

@@ -13,6 +13,8 @@ use crate::{
     live::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
+        platform::Configured as Around,
+        registry::{AskedBy, ConfiguredRegistry, registries},
     },
     run::{
         self, Access, RunSeen, Who,
@@ -22,6 +24,7 @@ use crate::{
     wire::{
         Wire,
         cost::{self, ApiCost},
+        registry::Place,
         sql::Tls,
     },
 };
@@ -77,6 +80,7 @@ pub fn scope(config: &Config) -> Scope {
         metrics_every: config.refresh.metrics.0,
         probe_every: config.refresh.probe.0,
         database: database(config),
+        platform: platform(config),
         ..Scope::default()
     }
 }
@@ -104,6 +108,56 @@ pub fn database(config: &Config) -> Option<Configured> {
         every: config.refresh.database.0,
         expected: config::expectations(galera, proxysql),
     })
+}
+
+/// The platform around, where any of it is configured.
+pub fn platform(config: &Config) -> Option<Around> {
+    let platform = &config.platform;
+    if !platform.looks() && platform.registry.is_none() {
+        return None;
+    }
+    let pair = |at: &config::Address| (at.host.clone(), at.port);
+    let edge = |edge: &config::platform::Edge| {
+        let stub = edge.stub_status.as_ref();
+        let stub = stub.map(|url| (url.at.host.clone(), url.at.port, url.path.to_string()));
+        (edge.name.clone(), pair(&edge.address.0), stub)
+    };
+    Some(Around {
+        edges: platform.edges.iter().map(edge).collect(),
+        floating: platform.floating.as_ref().map(|at| pair(&at.0)),
+        nodes: platform.ingress_nodes.iter().map(|at| pair(&at.0)).collect(),
+        node_port: platform.node_port.map(|port| port.0),
+        probes: platform.probes.0,
+        every: platform.every.0,
+        path: platform.path.to_string(),
+        deep: platform.deep_path.as_ref().map(|path| (path.to_string(), platform.deep_every.0)),
+        ca: platform.ca.as_deref().map(config::at_home),
+        first: None,
+        registry: platform.registry.as_ref().map(|of| (registry(of), of.every.0)),
+        around: config::platform::around(platform),
+    })
+}
+
+/// How the registry of images is asked. Passwords are read from where the configuration says, but those in Secrets.
+fn registry(of: &config::platform::Registry) -> ConfiguredRegistry {
+    let by = match (&of.pull_secret, &of.user, &of.password) {
+        (Some(secret), ..) => AskedBy::PullSecret(secret.0.clone(), secret.1.clone()),
+        (None, Some(user), Some(password)) => {
+            let login = config::Login {
+                user: Some(user.clone()),
+                password: Some(password.clone()),
+                ..config::Login::default()
+            };
+            match account(&login) {
+                Ok(account) => AskedBy::User(user.clone(), account.password),
+                Err(why) => AskedBy::Unread(why),
+            }
+        }
+        _ => AskedBy::Nobody,
+    };
+    let authority = of.ca.as_deref().map(config::at_home);
+    let base = of.address.as_ref().map(ToString::to_string);
+    ConfiguredRegistry { host: of.name.to_string(), place: Place { base, authority }, by }
 }
 
 fn account(login: &config::Login) -> Result<Account, String> {
@@ -154,9 +208,12 @@ fn amount(bytes: f64) -> String {
 /// What runs are carried out with.
 pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
+    let images = config.platform.registry.as_ref();
+    let registries = images.map(|of| registries(&registry(of), Some(wire.clone()))).unwrap_or_default();
     Access {
         wire,
         database,
+        registries,
         who: Who {
             operator: operator(config),
             user: seen.api.user.as_deref().map(str::to_owned),

@@ -318,6 +318,72 @@ pub const SECTIONS: &[Section] = &[
             TLS_NAME,
         ],
     },
+    Section {
+        name: "platform",
+        about: "What stands around the cluster: edges, ingress nodes. What is not named is not looked at, and costs nothing.",
+        settings: &[
+            such_as(
+                "edges",
+                "The proxies in front of the cluster, each by its own address (port 443 unless one is named); also as [[platform.edges]]. \
+                 stub-status, machine, workers and worker-connections may be left out.",
+                "[{ name = \"edge-1\", address = \"192.0.2.11\", stub-status = \"http://192.0.2.11:8080/stub_status\" }]",
+            ),
+            such_as("floating", "The address that clients come to, on one of the edges.", "\"192.0.2.10\""),
+            such_as(
+                "ingress-nodes",
+                "Where the ingress controller listens without TLS: host:port of each node (port 80 unless one is named).",
+                "[\"10.0.0.21:30080\", \"10.0.0.22:30080\"]",
+            ),
+            such_as(
+                "node-port",
+                "Or its port on every node of the cluster: the nodes' own addresses are taken.",
+                "30080",
+            ),
+            with_default("probes", "Looks a second at most, at all edges, nodes and names together."),
+            with_default("every", "Each host is looked at not more often than this at each place."),
+            with_default("path", "What is asked for: a file, so that no worker of the application is taken."),
+            such_as(
+                "deep-path",
+                "What the application itself answers, asked for rarely through the floating address or an edge. Otherwise nothing.",
+                "\"/health\"",
+            ),
+            with_default("deep-every", "How rarely."),
+            such_as(
+                "ca",
+                "Trust certificates that are issued by those in this file (PEM). Otherwise by those of this machine.",
+                "\"/etc/ssl/house.pem\"",
+            ),
+        ],
+    },
+    Section {
+        name: "platform.registry",
+        about: "Where images come from: asked now and then for those that run, and before a release or a migration.",
+        settings: &[
+            such_as("name", "The registry as images name it, with its port.", "\"registry.example:5000\""),
+            such_as(
+                "address",
+                "Where it is asked, where that is not under its name.",
+                "\"https://10.0.0.7:5000\"",
+            ),
+            such_as(
+                "ca",
+                "Believe only this certificate authority (a PEM file). Otherwise those of this machine.",
+                "\"/etc/ssl/house.pem\"",
+            ),
+            such_as("user", "Who asks. Otherwise nobody.", "\"puller\""),
+            such_as(
+                "password",
+                "Where the password is; never the password itself. Also { env = \"NAME\" } or { secret = \"namespace/name:key\" }.",
+                "{ file = \"~/registry-password\" }",
+            ),
+            such_as(
+                "pull-secret",
+                "Or ask with what nodes pull with: the Secret of this name in the namespace of the image, or namespace/name. It is read then.",
+                "\"registry\"",
+            ),
+            such_as("every", "How often it is asked. Otherwise every minute.", "\"1m\""),
+        ],
+    },
 ];
 
 /// What differs in a context: told at the end of the file.

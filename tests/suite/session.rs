@@ -219,6 +219,7 @@ impl Session {
             read_only: false,
             database: database.map(|configured| logins(&configured, None)),
             state_dir,
+            registries: Default::default(),
             lease_seconds: 15,
         };
         let session = Self { runtime: Some(runtime), access, seen };
