@@ -10,8 +10,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::cluster::{
-    Chain, EndpointSlice, Ingress, IngressClass, IngressPath, IngressTls, Key, Observation, Outside, PortName,
-    Seen, Service, ServicePoint, ServicePort, Snapshot, TenantName, findings, sketch,
+    Chain, EndpointSlice, Ingress, IngressClass, IngressPath, IngressTls, Key, Observation, Outside,
+    PortName, Seen, Service, ServicePoint, ServicePort, Snapshot, TenantName, findings, sketch,
 };
 
 const HOSTS: usize = 4_000;
@@ -95,6 +95,10 @@ fn main() {
     ] {
         let ratio = many.as_secs_f64() / few.as_secs_f64();
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
-        println!("{what}: {:.2} ms and {:.2} ms, ratio {ratio:.1}; linear: {TIMES}", millis(few), millis(many));
+        println!(
+            "{what}: {:.2} ms and {:.2} ms, ratio {ratio:.1}; linear: {TIMES}",
+            millis(few),
+            millis(many)
+        );
     }
 }

@@ -409,3 +409,6 @@ fn few(names: &[&str]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

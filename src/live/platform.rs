@@ -189,6 +189,8 @@ impl Poller {
         if target.stub.is_some() {
             self.schedule.add(Job::Stub(key.clone()), 0);
         }
+        // One thing is asked of it until it has answered.
+        self.schedule.close(&key, 0);
         self.places.entry(key.clone()).or_insert_with(|| Place::new(key, target));
     }
 
@@ -197,12 +199,15 @@ impl Poller {
     }
 
     async fn run(mut self) {
-        let all = self.places.values().map(|place| (place.component.name.clone(), place.component.clone()));
-        let all = Observation::Platform(Seen::All(all.collect(), Timestamp::now()));
-        if self.tell(all).await.is_err()
-            || self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err()
-        {
-            return;
+        let configured = self.places.values().map(|place| {
+            let component = place.component.clone();
+            Observation::Platform(Seen::Put(component.name.clone(), component))
+        });
+        let none = Observation::Look(Seen::All(vec![], Timestamp::now()));
+        for observation in configured.chain([none]).collect::<Vec<_>>() {
+            if self.tell(observation).await.is_err() {
+                return;
+            }
         }
         let mut running = JoinSet::new();
         loop {
@@ -255,7 +260,11 @@ impl Poller {
             return;
         }
         // Clients come to the floating address; without one to an edge that answers.
-        let key = job.place().cloned().or_else(|| {
+        let of_counters = match &job {
+            Job::Stub(key) => Some(key),
+            _ => job.place(),
+        };
+        let key = of_counters.cloned().or_else(|| {
             let answers = |kind| self.places.values().find(|p| p.component.name.kind == kind && p.is_up());
             let place = answers(ComponentKind::Floating).or_else(|| answers(ComponentKind::Edge))?;
             Some(place.component.name.clone())
@@ -267,7 +276,9 @@ impl Poller {
         let kind = place.component.name.kind;
         let (at, known) = match &job {
             Job::Stub(_) => {
-                let Some((host, port, stub)) = place.target.stub.clone() else { return };
+                let Some((host, port, stub)) = place.target.stub.clone() else {
+                    return self.schedule.again(&job, u64::MAX);
+                };
                 running.spawn(async move {
                     let address = match resolved(&host, port, None).await {
                         Ok(address) => address,
@@ -351,6 +362,8 @@ impl Poller {
                 }
                 again = every * u64::from(SELDOM);
             }
+            // What it says to a host that nobody has comes before what it says to others.
+            (Job::Control(_), Err(_)) => again = 0,
             (Job::Look(spot), Ok(Outcome::Found(found))) => {
                 again = match &spot.asked {
                     Asked::Resolver => every * u64::from(SELDOM),
@@ -469,6 +482,7 @@ impl Poller {
             if self.places.get(&key).is_none_or(|place| place.target.at != at) {
                 let place = Place::new(key.clone(), Target { at, stub: None });
                 told.push(Observation::Platform(Seen::Put(key.clone(), place.component.clone())));
+                self.schedule.close(&key, 0);
                 self.places.insert(key, place);
             }
         }
@@ -581,3 +595,6 @@ async fn names(host: &str) -> Found {
         Err(_) => Err(format!("no answer within {} s", tls::WITHIN.as_secs()).into()),
     })
 }
+
+#[cfg(test)]
+mod tests;

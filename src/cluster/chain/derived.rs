@@ -6,10 +6,11 @@ use foldhash::HashMap;
 use imbl::{OrdMap, ordmap::DiffItem};
 use jiff::Timestamp;
 
-use super::{Fault, Outside, judge::all_faults};
+use super::{Fault, Outside, front::Front, judge::all_faults};
 use crate::cluster::{
     Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Pod, Service, Slice, Snapshot, Tenant,
     TenantName, Workload,
+    platform::{Component, ComponentKey, Looked, Spot},
 };
 
 /// What was worked out. The ways are shared by all snapshots that come of each other: they hold for each of them in which
@@ -19,8 +20,12 @@ use crate::cluster::{
 pub(in crate::cluster) struct Derived {
     ways: Arc<Mutex<Option<(Inputs, Arc<Outside>)>>>,
     endpoints: Arc<Mutex<Option<(Slices, Arc<Endpoints>)>>>,
+    front: Arc<Mutex<Option<(Places, Arc<Front>)>>>,
     faults: Mutex<Option<(Timestamp, Arc<[Fault]>)>>,
 }
+
+/// The platform around and what was seen of the hosts there.
+type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);
 
 /// EndpointSlices as they are seen.
 type Slices = OrdMap<Key, Arc<EndpointSlice>>;
@@ -32,6 +37,7 @@ impl Clone for Derived {
         Self {
             ways: self.ways.clone(),
             endpoints: self.endpoints.clone(),
+            front: self.front.clone(),
             faults: Mutex::new(held(&self.faults).clone()),
         }
     }
@@ -71,6 +77,20 @@ impl Derived {
                 let endpoints = Arc::new(endpoints);
                 *known = Some((slices.clone(), endpoints.clone()));
                 endpoints
+            }
+        }
+    }
+
+    /// What stands in front of the cluster.
+    pub(super) fn front(&self, seen: &Snapshot) -> Arc<Front> {
+        let (platform, looks) = (&seen.platform.items, &seen.looks.items);
+        let mut known = held(&self.front);
+        match known.as_ref().filter(|((of, at), _)| of.ptr_eq(platform) && at.ptr_eq(looks)) {
+            Some((_, front)) => front.clone(),
+            None => {
+                let front = Arc::new(Front::of(seen));
+                *known = Some(((platform.clone(), looks.clone()), front.clone()));
+                front
             }
         }
     }

@@ -337,6 +337,16 @@ impl Outside {
         self.claims.get(&(host.clone(), path.0.clone(), path.1)).map_or(&[], Vec::as_slice)
     }
 
+    /// Until when the certificates are valid that cert-manager keeps for the Ingresses of a tenant.
+    pub(super) fn until(&self, seen: &Snapshot, tenant: &TenantName) -> Option<Timestamp> {
+        let ingresses = self.doors_of(tenant).iter().filter_map(|door| seen.ingresses.get(&door.by.key));
+        let secrets = ingresses.flat_map(|ingress| {
+            let secrets = ingress.tls.iter().filter_map(|entry| entry.secret.clone());
+            secrets.map(|secret| Key::new(ingress.key.namespace.clone(), secret)).collect::<Vec<_>>()
+        });
+        secrets.filter_map(|secret| self.certificate(&secret)?.not_after).min()
+    }
+
     /// The entry of an Ingress's `spec.tls` for a host.
     pub(super) fn tls<'i>(&self, ingress: &'i Ingress, host: &str) -> Option<&'i IngressTls> {
         ingress.tls.get(self.tls.get(&ingress.key)?.entry(host)?)

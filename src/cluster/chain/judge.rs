@@ -8,6 +8,8 @@ use super::{
     Fault, Link, Outside, Part, Route,
     derived::Endpoints,
     doors::{Aim, Claim, Door, shown},
+    front::Front,
+    said::{CERTIFICATE, CLAIMED_TWICE, NO_CLASS, Said, UNREACHABLE},
 };
 use crate::cluster::{
     Certificate, ClaimPhase, Database, Ingress, Key, LinkState, PortName, RouteParent, Service, ServicePoint,
@@ -15,15 +17,6 @@ use crate::cluster::{
     term::covers,
     words::{age, count},
 };
-
-/// Requests end at this link.
-pub(super) const UNREACHABLE: &str = "unreachable";
-/// Two objects name the same host and path.
-pub(super) const CLAIMED_TWICE: &str = "host-claimed-twice";
-/// An Ingress names a class that is not there.
-pub(super) const NO_CLASS: &str = "ingress-class-missing";
-/// A certificate has expired, or is about to.
-pub(super) const CERTIFICATE: &str = "certificate";
 
 /// Endpoints follow pods: within this time a ready pod that is no endpoint is only on its way.
 const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -46,50 +39,16 @@ fn milder(link: Link) -> Link {
 struct Known {
     outside: Arc<Outside>,
     endpoints: Arc<Endpoints>,
+    front: Arc<Front>,
 }
 
 impl Known {
     fn of(seen: &Snapshot) -> Self {
-        Self { outside: Outside::of(seen), endpoints: seen.outside.endpoints(seen) }
-    }
-}
-
-/// What is said of the links; where only faults are asked for, no sentence is made of what holds.
-struct Said {
-    all: bool,
-    links: Vec<Link>,
-}
-
-impl Said {
-    fn say(&mut self, part: Part, state: LinkState, text: impl FnOnce() -> String) {
-        if self.all {
-            self.links.push(Link { part, state, text: text(), since: None, remedy: None, rule: None });
+        Self {
+            outside: Outside::of(seen),
+            endpoints: seen.outside.endpoints(seen),
+            front: seen.outside.front(seen),
         }
-    }
-
-    fn ok(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Ok, text);
-    }
-
-    fn unknown(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Unknown, text);
-    }
-
-    fn fault(&mut self, rule: &'static str, part: Part, state: LinkState, text: String) -> &mut Link {
-        self.links.push(Link { part, state, text, since: None, remedy: None, rule: Some(rule) });
-        let last = self.links.len() - 1;
-        &mut self.links[last]
-    }
-
-    /// Requests end here.
-    fn end(&mut self, part: Part, text: String) -> &mut Link {
-        self.fault(UNREACHABLE, part, LinkState::Broken, text)
-    }
-}
-
-impl Link {
-    fn mend(&mut self, remedy: impl Into<String>) {
-        self.remedy = Some(remedy.into());
     }
 }
 
@@ -130,6 +89,15 @@ pub(super) fn all_faults(seen: &Snapshot) -> Vec<Fault> {
     all
 }
 
+/// The worst of all links of the ways to a tenant, and of those the first: none where all of them hold.
+pub(super) fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
+    let known = Known::of(seen);
+    let doors = known.outside.doors_of(&tenant.name).iter();
+    let links = doors.flat_map(|door| said(seen, &known, tenant, door, false));
+    let links = links.chain(behind(seen, tenant, false)).filter(|link| link.state > LinkState::Unknown);
+    links.map(|link| (link.state, link.part)).min_by_key(|(state, part)| (std::cmp::Reverse(*state), *part))
+}
+
 /// All links of a way, from outside to the endpoints.
 fn links(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<Link> {
     said(seen, known, tenant, door, true)
@@ -144,8 +112,10 @@ fn faults(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<L
 
 fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
     let outside = &known.outside;
-    let mut said = Said { all, links: Vec::new() };
+    let mut said = Said::new(all);
     let ingress = seen.ingresses.get(&door.by.key).filter(|_| door.by.kind == "Ingress");
+    let requested = ingress.and_then(|ingress| requested(outside, ingress, door));
+    known.front.links(seen, tenant, &door.host, requested, &mut said);
     match ingress {
         Some(ingress) => {
             rule(seen, outside, door, &mut said);
@@ -155,7 +125,14 @@ fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool)
         None => gateways(seen, door, &mut said),
     }
     service(seen, &known.endpoints, tenant, door, &mut said);
+    known.front.application(seen, tenant, &door.host, &mut said);
     said.links
+}
+
+/// The certificate that cert-manager keeps for a host of an Ingress.
+fn requested<'a>(outside: &'a Outside, ingress: &Ingress, door: &Door) -> Option<&'a Certificate> {
+    let secret = outside.tls(ingress, &door.host)?.secret.as_ref()?;
+    outside.certificate(&Key::new(ingress.key.namespace.clone(), secret.clone())).map(|found| &**found)
 }
 
 /// The rule, and who else claims the same.
@@ -455,8 +432,8 @@ fn port(
 }
 
 /// What all ways lead to: the pods, and what these need.
-pub(super) fn behind(seen: &Snapshot, tenant: &Tenant) -> Vec<Link> {
-    let mut said = Said { all: true, links: Vec::new() };
+pub(super) fn behind(seen: &Snapshot, tenant: &Tenant, all: bool) -> Vec<Link> {
+    let mut said = Said::new(all);
     let (ready, desired) = (tenant.ready(), tenant.desired());
     let pods = match ready {
         _ if desired == 0 => LinkState::Unknown,
