@@ -279,7 +279,7 @@ impl Session {
                 if all.len() <= most { all.into_iter().collect() } else { Vec::new() }
             }
         };
-        let images = self.config.platform.registry.is_some();
+        let images = self.config.platform.registry.is_configured();
         let told = |seen: &Snapshot| {
             let mut registries =
                 seen.platform.items.iter().filter(|(key, _)| key.kind == ComponentKind::Registry);
@@ -294,7 +294,7 @@ impl Session {
 
     /// Something of the platform around is configured.
     pub(super) fn has_platform(&self) -> bool {
-        self.config.platform.looks() || self.config.platform.registry.is_some()
+        self.config.platform.looks() || self.config.platform.registry.is_configured()
     }
 
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.

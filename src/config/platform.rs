@@ -46,8 +46,7 @@ pub struct Platform {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// Where images come from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<Registry>,
+    pub registry: Registry,
 }
 
 impl Default for Platform {
@@ -63,7 +62,7 @@ impl Default for Platform {
             deep_path: None,
             deep_every: Span(Duration::from_secs(600)),
             ca: None,
-            registry: None,
+            registry: Registry::default(),
         }
     }
 }
@@ -300,6 +299,5 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
             "it is asked for through an edge: name edges or the floating address".to_owned(),
         ));
     }
-    found.extend(platform.registry.as_ref().and_then(Registry::senseless).map(|(_, why)| ("registry", why)));
     found
 }
