@@ -175,7 +175,7 @@ impl View for PlatformView {
             }
             return;
         }
-        let names = if width < 100 { 22 } else { 32 };
+        let names = if width < 100 { 25 } else { 32 };
         let wide = width >= 140;
         let numbers_at = if wide { width - 58 } else { width };
         pen.put(4, 0, names, "COMPONENT", Role::Title);
