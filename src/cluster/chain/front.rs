@@ -221,7 +221,8 @@ impl Front {
         } else {
             all.iter().max_by_key(|one| one.state).unwrap_or(&all[0])
         };
-        let text = format!("{} {}", worst.address, worst.text);
+        let who = if alike && all.len() > 1 { "every edge" } else { &*worst.address };
+        let text = format!("{who} {}", worst.text);
         let state = if ends_here { LinkState::Broken } else { worst.state.min(LinkState::Warning) };
         let term = worst.certificate.as_ref().filter(|one| one.is_for(host) && one.distrusted.is_none());
         let term = term.map(|one| Term::of(Some(one.not_before), one.not_after, seen.at));
