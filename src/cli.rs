@@ -49,6 +49,7 @@ mod move_pod;
 mod nodes;
 mod outage;
 mod output;
+mod platform;
 mod port_forward;
 mod proposal;
 mod proxysql;
@@ -202,6 +203,8 @@ enum Command {
     Headroom(headroom::HeadroomArgs),
     /// The way from each host name to the pods: which link is broken first, and until when certificates are valid
     Reach(reach::ReachArgs),
+    /// What stands around the cluster: edges, ingress nodes and what else is configured, and what is wrong with it
+    Platform(platform::PlatformArgs),
     /// What happens if nodes die or are drained now
     WhatIf(what_if::WhatIfArgs),
     /// How many more replicas of a tenant find a node, and why not on the others
@@ -406,6 +409,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Check) => check::run(&common).await,
         Some(Command::Headroom(args)) => headroom::run(&common, args).await,
         Some(Command::Reach(args)) => reach::run(&common, args).await,
+        Some(Command::Platform(args)) => platform::run(&common, args).await,
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,

@@ -33,12 +33,14 @@ mod history;
 mod id;
 mod images;
 mod job;
+mod link;
 mod named;
 mod near;
 mod node;
 mod observe;
 mod outside;
 mod pack;
+pub mod platform;
 mod pod;
 mod pool;
 mod ports;
@@ -49,6 +51,7 @@ mod reach;
 mod record;
 mod revision;
 mod selector;
+mod served;
 mod shared;
 mod sizing;
 mod sketch;
@@ -56,6 +59,7 @@ mod spec;
 mod table;
 mod tenancy;
 mod tenant;
+mod term;
 mod unknown;
 mod values;
 mod withheld;
@@ -65,9 +69,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
-pub use chain::{
-    Chain, Claimant, Link, LinkState, Look, Outside, Part, Presented, Route, Served, Term, compare_served,
-};
+pub use chain::{Chain, Claimant, Link, Outside, Part, Route};
 pub use database::{Database, Headline, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
@@ -95,6 +97,7 @@ pub use id::{
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
+pub use link::LinkState;
 pub use named::{Named, named, running};
 pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
@@ -115,6 +118,7 @@ pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaSco
 pub use record::{Journal, Lease, RUN_LABEL, Written};
 pub use revision::{Revision, Template, TemplateDifference, differences, is_secret, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
+pub use served::{Look, Presented, Served, compare_served};
 pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
@@ -125,6 +129,7 @@ pub use spec::{
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
+pub use term::Term;
 pub use unknown::{meant_tenant, unknown_node, unknown_tenant};
 pub use values::{is_off, is_on};
 pub use workload::{
@@ -313,6 +318,12 @@ pub struct Snapshot {
     pub proxies: Slice<ProxyName, Proxy>,
     /// What is expected of the database.
     pub database: Arc<database::Expectations>,
+    /// What stands around the cluster, as configured; each carries its own freshness.
+    pub platform: Slice<platform::ComponentKey, platform::Component>,
+    /// What was seen when edges, ingress nodes and the resolver were asked for a host.
+    pub looks: Slice<platform::Spot, platform::Looked>,
+    /// What is configured of the platform around.
+    pub around: Arc<platform::Around>,
     /// Derived: the tenants, kept up with every observation.
     pub tenants: OrdMap<TenantName, Arc<Tenant>>,
     /// Derived: what the pods on each node add up to.
@@ -331,6 +342,8 @@ pub struct Snapshot {
     judged: database::Derived,
     /// Derived when it is asked for: the ways from outside to the tenants.
     outside: chain::Derived,
+    /// Derived when it is asked for: the platform around, judged.
+    surveyed: platform::Derived,
 }
 
 /// The objects of one namespace.

@@ -25,6 +25,7 @@ mod keys;
 mod layers;
 mod mistake;
 mod mycnf;
+pub mod platform;
 mod sense;
 pub mod settings;
 
@@ -89,6 +90,8 @@ pub struct Config {
     pub galera: Galera,
     /// The ProxySQLs in front of it.
     pub proxysql: Proxysql,
+    /// What stands around the cluster.
+    pub platform: platform::Platform,
     /// `[contexts."NAME"]`: what differs in a context of the kubeconfig, as the file says it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub contexts: BTreeMap<String, toml::Table>,

@@ -28,6 +28,7 @@ mod log;
 mod object;
 mod ours;
 mod outages;
+pub mod platform;
 mod probe;
 mod read;
 mod revisions;
@@ -77,6 +78,8 @@ pub struct Scope {
     pub publish_at_most_every: Duration,
     /// The database, where one is configured.
     pub database: Option<database::Configured>,
+    /// The platform around, where any of it is configured.
+    pub platform: Option<platform::Configured>,
 }
 
 impl Default for Scope {
@@ -90,6 +93,7 @@ impl Default for Scope {
             probe_every: Duration::from_secs(5),
             publish_at_most_every: Duration::from_millis(100),
             database: None,
+            platform: None,
         }
     }
 }
@@ -106,12 +110,19 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
     if let Some(database) = &scope.database {
         first.database = Arc::new(database.expected.clone());
     }
+    if let Some(platform) = &scope.platform {
+        first.around = Arc::new(platform.around.clone());
+    }
     let (publish, receiver) = watch::channel(Arc::new(first.clone()));
     let task = tokio::spawn(async move {
         let (tell, reports) = mpsc::channel(UNDERWAY);
         // Dropped with this task, and all sources with it.
         let _database = scope.database.clone().map(|d| database::follow(d, Some(wire.clone()), tell.clone()));
+        // Who looks around reads what is seen; that is nobody for whom the sources are kept open.
+        let (newest, seen) = watch::channel(Arc::new(first.clone()));
+        let _platform = scope.platform.clone().map(|around| platform::follow(around, seen, tell.clone()));
         let _sources = sources(&wire, &scope, &clock, tell);
+        let publish = Publish { outside: publish, newest };
         fold(first, reports, publish, scope.publish_at_most_every, &clock).await;
     });
     (receiver, task)
@@ -206,12 +217,27 @@ fn follow<K: Kind>(
     tasks.spawn(source::follow::<K, Observation>(subject, tell.clone(), wrap));
 }
 
+/// Where snapshots are published.
+struct Publish {
+    /// To whoever asked for them.
+    outside: watch::Sender<Arc<Snapshot>>,
+    /// To the sources that read what the others have seen.
+    newest: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Publish {
+    fn send(&self, snapshot: Arc<Snapshot>) {
+        self.newest.send_replace(snapshot.clone());
+        self.outside.send_replace(snapshot);
+    }
+}
+
 /// Folds reports into the snapshot and publishes what changed: the first change at once, later ones at most every
 /// `pace`, all that has come by then in one.
 async fn fold(
     mut snapshot: Snapshot,
     mut reports: mpsc::Receiver<Observation>,
-    publish: watch::Sender<Arc<Snapshot>>,
+    publish: Publish,
     pace: Duration,
     clock: &Clock,
 ) {
@@ -233,13 +259,13 @@ async fn fold(
             }
             () = sleep_until(next), if changed => {}
             // Nobody looks any more: the sources close their connections.
-            () = publish.closed() => return,
+            () = publish.outside.closed() => return,
         }
         if changed && Instant::now() >= next {
             snapshot.revision += 1;
             snapshot.at = snapshot.dated(clock.now());
             outages.note(&snapshot);
-            publish.send_replace(Arc::new(snapshot.clone()));
+            publish.send(Arc::new(snapshot.clone()));
             let now = Instant::now();
             row = if now < next + pace { row.saturating_add(1) } else { 0 };
             // What goes on changing is looked at less often: the numbers of one moment are nothing to act on then.

@@ -10,11 +10,13 @@ mod credentials;
 pub mod exec;
 mod failure;
 mod frames;
+
 mod kubeconfig;
 mod logins;
 mod plugin;
 mod proxy;
 pub mod registry;
+pub mod request;
 mod sentence;
 pub mod sql;
 mod target;

@@ -33,6 +33,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             }
         }
         Command::Ranking => go(app, &Place::Ranking, now),
+        Command::Platform => go(app, &Place::Platform, now),
         Command::Forwards => go(app, &Place::Forwards, now),
         Command::Actions => go(app, &Place::Actions, now),
         Command::Timeline => go(app, &Place::Timeline, now),

@@ -50,6 +50,7 @@ pub(super) fn trouble(app: &mut App, now: Timestamp) {
         Stop::About(Subject::Node(name)) => (Place::Nodes, Place::Node(name)),
         Stop::About(Subject::Member(name)) => (Place::Database, Place::Member(name)),
         Stop::About(Subject::Proxy(name)) => (Place::Database, Place::Proxy(name)),
+        Stop::About(Subject::Component(key)) => (Place::Platform, Place::Component(key)),
         Stop::About(Subject::Source(name)) if name == "galera" || name == "proxysql" => {
             (Place::Database, Place::Database)
         }

@@ -45,6 +45,7 @@ topics! {
     "database": "Galera and ProxySQL: naming them, the grants they need, acting on them";
     "findings": "everything that can be wrong, and what answers it";
     "reach": "from the host name to the pods: which link is broken, and until when certificates are valid";
+    "platform": "edges, ingress nodes and what else stands around the cluster: naming them, what is looked at";
     "headroom": "how many more requests a tenant can take, and how that is counted";
     "moves": "rebalance, move, drain: how pods are moved without losing a ready one";
     "migrations": "migrating tenants, releases, rollbacks; when an outcome is unknown";

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Common, Failure, table};
 use crate::{
-    cluster::{Freshness, Snapshot},
+    cluster::{Freshness, Outside, Snapshot},
     cockpit,
     config::{self, Config, Layers, Origin},
     live,
@@ -149,6 +149,8 @@ pub(super) struct OfDatabase {
     pub(super) again: String,
 }
 
+/// How long hosts are looked at around before a command says what it knows.
+const LOOKS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the runs are waited for that may be about it.
 const RUNS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -246,7 +248,25 @@ impl Session {
         self.observed().await?;
         let settled = self.seen.wait_for(|snapshot| is_settled(&self.config, snapshot));
         let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
-        Ok(self.seen.borrow().clone())
+        Ok(self.looked_around(None).await)
+    }
+
+    /// What is known once the places around have answered or said why not, and these hosts (without any: all of them) have
+    /// been looked at there, as far as that is done in a moment.
+    pub(super) async fn looked_around(&mut self, hosts: Option<&[Arc<str>]>) -> Arc<Snapshot> {
+        let of = |seen: &Snapshot| match hosts {
+            Some(hosts) => hosts.to_vec(),
+            None => Outside::hosts(seen).into_iter().collect(),
+        };
+        let settled = self.seen.wait_for(|seen| !seen.around.looks() || seen.has_looked_at(&of(seen)));
+        let within = self.timeout.min(LOOKS_WITHIN);
+        let _ = tokio::time::timeout(within, settled).await.map(|found| found.map(drop));
+        self.seen.borrow().clone()
+    }
+
+    /// Something of the platform around is configured.
+    pub(super) fn has_platform(&self) -> bool {
+        self.config.platform.looks()
     }
 
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.

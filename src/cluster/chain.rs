@@ -8,18 +8,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Key, Severity, Snapshot, Tenant, TenantName};
+use super::{Key, LinkState, Snapshot, Tenant, TenantName};
 
 mod derived;
 mod doors;
 mod judge;
-mod served;
-mod term;
 
 pub(super) use derived::Derived;
 pub use doors::Outside;
-pub use served::{Look, Presented, Served, compare_served};
-pub use term::Term;
 
 /// A link of the way, from outside to inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,34 +51,6 @@ impl Part {
             Self::Pods => "pods",
             Self::Volume => "volume",
             Self::Database => "database",
-        }
-    }
-}
-
-/// How a link is. The worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkState {
-    /// It holds.
-    Ok,
-    /// It is not known.
-    Unknown,
-    /// Worth knowing.
-    Notice,
-    /// It holds, and may not for long.
-    Warning,
-    /// Requests end here.
-    Broken,
-}
-
-impl LinkState {
-    /// How grave that is.
-    pub fn severity(self) -> Option<Severity> {
-        match self {
-            Self::Ok | Self::Unknown => None,
-            Self::Notice => Some(Severity::Notice),
-            Self::Warning => Some(Severity::Warning),
-            Self::Broken => Some(Severity::Critical),
         }
     }
 }

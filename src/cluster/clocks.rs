@@ -144,9 +144,11 @@ impl Snapshot {
         move_measured(&mut self.node_usage, by, |usage| usage.at);
         move_objects(&mut self.galera, by);
         move_objects(&mut self.proxies, by);
+        move_objects(&mut self.platform, by);
+        move_objects(&mut self.looks, by);
     }
 
-    fn freshnesses(&mut self) -> [&mut Freshness; 24] {
+    fn freshnesses(&mut self) -> [&mut Freshness; 26] {
         [
             &mut self.nodes.freshness,
             &mut self.pods.freshness,
@@ -172,6 +174,8 @@ impl Snapshot {
             &mut self.jobs.freshness,
             &mut self.galera.freshness,
             &mut self.proxies.freshness,
+            &mut self.platform.freshness,
+            &mut self.looks.freshness,
         ]
     }
 }

@@ -418,6 +418,7 @@ pub fn subject<'a>(seen: &Snapshot, subject: &'a Subject) -> Cow<'a, str> {
             let row = database.iter().flat_map(|d| &d.members).find(|row| row.name == *name);
             row.map_or(name.as_str().into(), |row| row.label.to_string().into())
         }
+        Subject::Component(key) => key.to_string().into(),
         other => other.name().into(),
     }
 }

@@ -19,6 +19,7 @@ use super::{
     freshness,
     history::Later,
     pack::pack,
+    platform::{Around, ComponentKey, Facts, Gauge, Looked, Spot},
 };
 
 /// What a later snapshot has otherwise than an earlier one.
@@ -53,6 +54,8 @@ pub struct Delta {
     usage: Option<Measured>,
     history: Option<Later>,
     outside: OutsideDelta,
+    platform: Endpoints<ComponentKey, Facts, Gauge>,
+    looks: Change<Spot, Looked>,
 }
 
 /// What leads requests from outside to pods.
@@ -72,6 +75,8 @@ struct Settings {
     tenancy: Arc<Tenancy>,
     sizing: Arc<Sizing>,
     database: Arc<Expectations>,
+    #[serde(default)]
+    around: Arc<Around>,
     namespace: Option<Arc<str>>,
 }
 
@@ -81,6 +86,7 @@ impl Settings {
             tenancy: seen.tenancy.clone(),
             sizing: seen.sizing.clone(),
             database: seen.database.clone(),
+            around: seen.around.clone(),
             namespace: seen.namespace.clone(),
         }
     }
@@ -184,6 +190,17 @@ impl<K: Ord + Clone, V: PartialEq> Change<K, V> {
         let (put, gone) = differences(&before.items, &after.items);
         let put = put.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         Self { put, gone, known: Known::of(before, after) }
+    }
+
+    /// Takes it over what was known, where nothing is derived of it: the moments in it are of the snapshot's clock already.
+    fn apply(self, slice: &mut Slice<K, V>) {
+        for key in &self.gone {
+            slice.items.remove(key);
+        }
+        slice.items.extend(self.put);
+        if let Some(known) = self.known {
+            known.set(slice);
+        }
     }
 }
 
@@ -359,6 +376,8 @@ impl Delta {
             history: (!Arc::ptr_eq(&before.history, &after.history))
                 .then(|| after.history.since(&before.history)),
             outside: OutsideDelta::between(before, after),
+            platform: Endpoints::of(&before.platform, &after.platform),
+            looks: Change::of(&before.looks, &after.looks),
         }
     }
 
@@ -405,6 +424,7 @@ impl Restoring {
             seen.tenancy = settings.tenancy;
             seen.sizing = settings.sizing;
             seen.database = settings.database;
+            seen.around = settings.around;
             seen.namespace = settings.namespace;
         }
         fold(seen, delta.nodes, |s| &mut s.nodes, Observation::Node);
@@ -427,6 +447,8 @@ impl Restoring {
         delta.outside.apply(seen);
         delta.galera.apply(&mut seen.galera);
         delta.proxies.apply(&mut seen.proxies);
+        delta.platform.apply(&mut seen.platform);
+        delta.looks.apply(&mut seen.looks);
         if let Some(api) = delta.api {
             seen.api = api;
         }
@@ -458,6 +480,7 @@ impl Restoring {
         }
         self.seen.judged.forget();
         self.seen.outside.forget();
+        self.seen.surveyed.forget();
         self.seen.clone()
     }
 }

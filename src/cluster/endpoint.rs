@@ -1,5 +1,5 @@
-//! What is asked again and again over SQL, a member or a proxy: how well it is known, what it last said, and the last
-//! readings.
+//! What is asked again and again, a member, a proxy or a component of the platform: how well it is known, what it last said,
+//! and the last readings.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct Endpoint<N, S, H: Clone> {
     pub history: Vector<H>,
 }
 
-/// Why an SQL endpoint does not answer.
+/// Why an endpoint does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {

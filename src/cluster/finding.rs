@@ -16,10 +16,12 @@ use serde::Serialize;
 use super::{
     Margin, MemberName, Node, NodeName, Pod, ProxyName, Snapshot, Tenant, TenantName,
     database::{self, Database},
+    platform::ComponentKey,
 };
 
 mod nodes;
 mod outside;
+mod platform;
 mod pods;
 mod rules;
 mod tenants;
@@ -62,6 +64,8 @@ pub enum Subject {
     Member(MemberName),
     /// A ProxySQL.
     Proxy(ProxyName),
+    /// A component of the platform around.
+    Component(ComponentKey),
     /// A source of observations, such as `pods`; `galera` and `proxysql` for all of them together.
     Source(String),
 }
@@ -74,6 +78,7 @@ impl Subject {
             Self::Node(name) => name.as_str(),
             Self::Member(name) => name.as_str(),
             Self::Proxy(name) => name.as_str(),
+            Self::Component(key) => &key.name,
             Self::Source(name) => name,
         }
     }
@@ -83,7 +88,7 @@ impl Subject {
         match self {
             Self::Member(_) | Self::Proxy(_) => true,
             Self::Source(name) => name == "galera" || name == "proxysql",
-            Self::Tenant(_) | Self::Node(_) => false,
+            Self::Tenant(_) | Self::Node(_) | Self::Component(_) => false,
         }
     }
 }
@@ -251,9 +256,9 @@ impl Found {
     }
 }
 
-/// All health rules: those of the cluster, then those of the database.
+/// All health rules: those of the cluster, those of the database, then those of the platform around.
 pub static RULES: LazyLock<Vec<&'static Rule>> =
-    LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).collect());
+    LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).chain(platform::RULES).collect());
 
 /// The pod that was made for a move of this tenant, and that a finding says is left over.
 pub fn left_over(snapshot: &Snapshot, tenant: &TenantName) -> Option<Arc<Pod>> {

@@ -36,6 +36,8 @@ pub struct Node {
     pub images: Vec<(Vec<String>, u64)>,
     /// `status.nodeInfo.kubeletVersion`.
     pub kubelet: Arc<str>,
+    /// The first `status.addresses` of type `InternalIP`.
+    pub address: Option<Arc<str>>,
 }
 
 /// A taint.

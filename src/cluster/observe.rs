@@ -17,6 +17,7 @@ use super::{
     NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service, Slice, Snapshot, Tenant,
     TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
     clocks::{Dated, objects_moved},
+    platform::{Component, ComponentKey, Looked, Spot},
 };
 
 /// News of one kind of object.
@@ -114,6 +115,10 @@ pub enum Observation {
     Member(Seen<MemberName, Member>),
     /// ProxySQLs. Each carries its own freshness.
     Proxy(Seen<ProxyName, Proxy>),
+    /// Components of the platform around. Each carries its own freshness; the list is what is configured.
+    Platform(Seen<ComponentKey, Component>),
+    /// What was found when somebody was asked for a host.
+    Look(Seen<Spot, Looked>),
 }
 
 impl Snapshot {
@@ -121,6 +126,7 @@ impl Snapshot {
     pub fn observe(&mut self, observation: Observation) -> bool {
         self.judged.forget();
         self.outside.forget();
+        self.surveyed.forget();
         let skew = self.api.skew();
         match observation {
             Observation::Api(api) => self.observe_api(*api),
@@ -153,6 +159,8 @@ impl Snapshot {
             Observation::NodeUsage(seen) => self.node_usage.fold_measured(seen, skew, |usage| usage.at),
             Observation::Member(seen) => self.galera.fold(objects_moved(seen, skew), skew).any(),
             Observation::Proxy(seen) => self.proxies.fold(objects_moved(seen, skew), skew).any(),
+            Observation::Platform(seen) => self.platform.fold(objects_moved(seen, skew), skew).any(),
+            Observation::Look(seen) => self.looks.fold(objects_moved(seen, skew), skew).any(),
             Observation::Pod(seen) => self.observe_pods(seen),
             Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
             Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),

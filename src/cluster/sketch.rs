@@ -117,6 +117,7 @@ impl World {
             conditions: vec![condition],
             images: vec![],
             kubelet: "v1.36.2".into(),
+            address: None,
         };
         self.nodes.push((name.into(), node));
         Ok(())

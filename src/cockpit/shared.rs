@@ -13,6 +13,7 @@ use crate::{
     live::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
+        platform::Configured as Around,
     },
     run::{
         self, Access, RunSeen, Who,
@@ -77,6 +78,7 @@ pub fn scope(config: &Config) -> Scope {
         metrics_every: config.refresh.metrics.0,
         probe_every: config.refresh.probe.0,
         database: database(config),
+        platform: platform(config),
         ..Scope::default()
     }
 }
@@ -103,6 +105,33 @@ pub fn database(config: &Config) -> Option<Configured> {
         proxies_by: account(&proxysql.login),
         every: config.refresh.database.0,
         expected: config::expectations(galera, proxysql),
+    })
+}
+
+/// The platform around, where any of it is configured.
+pub fn platform(config: &Config) -> Option<Around> {
+    let platform = &config.platform;
+    if !platform.looks() {
+        return None;
+    }
+    let pair = |at: &config::Address| (at.host.clone(), at.port);
+    let edge = |edge: &config::platform::Edge| {
+        let stub = edge.stub_status.as_ref();
+        let stub = stub.map(|url| (url.at.host.clone(), url.at.port, url.path.to_string()));
+        (edge.name.clone(), pair(&edge.address.0), stub)
+    };
+    Some(Around {
+        edges: platform.edges.iter().map(edge).collect(),
+        floating: platform.floating.as_ref().map(|at| pair(&at.0)),
+        nodes: platform.ingress_nodes.iter().map(|at| pair(&at.0)).collect(),
+        node_port: platform.node_port.map(|port| port.0),
+        probes: platform.probes.0,
+        every: platform.every.0,
+        path: platform.path.to_string(),
+        deep: platform.deep_path.as_ref().map(|path| (path.to_string(), platform.deep_every.0)),
+        ca: platform.ca.as_deref().map(config::at_home),
+        first: None,
+        around: config::platform::around(platform),
     })
 }
 

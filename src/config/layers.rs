@@ -130,7 +130,7 @@ impl Layers {
     pub fn elsewhere(&self) -> Self {
         let mut moved = self.clone();
         for (_, table) in &mut moved.over {
-            for about_one_cluster in ["context", "namespace", "galera", "proxysql"] {
+            for about_one_cluster in ["context", "namespace", "galera", "proxysql", "platform"] {
                 table.remove(about_one_cluster);
             }
         }

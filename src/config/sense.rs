@@ -53,6 +53,9 @@ pub(super) fn senseless(config: &Config) -> Vec<(String, String)> {
     if let Some(twice) = twice(proxies) {
         say("proxysql.addresses", format!("[proxysql] addresses: {twice}"));
     }
+    for (key, why) in super::platform::senseless(&config.platform) {
+        say(&format!("platform.{key}"), format!("[platform] {key}: {why}"));
+    }
     if let Err(why) = config.galera.thresholds.check() {
         let key = why.split(' ').next().unwrap_or_default();
         say(&format!("galera.thresholds.{key}"), format!("[galera.thresholds] {why}"));

@@ -318,6 +318,43 @@ pub const SECTIONS: &[Section] = &[
             TLS_NAME,
         ],
     },
+    Section {
+        name: "platform",
+        about: "What stands around the cluster: edges, ingress nodes. What is not named is not looked at, and costs nothing.",
+        settings: &[
+            such_as(
+                "edges",
+                "The proxies in front of the cluster, each by its own address (port 443 unless one is named); also as [[platform.edges]]. \
+                 stub-status, machine, workers and worker-connections may be left out.",
+                "[{ name = \"edge-1\", address = \"192.0.2.11\", stub-status = \"http://192.0.2.11:8080/stub_status\" }]",
+            ),
+            such_as("floating", "The address that clients come to, on one of the edges.", "\"192.0.2.10\""),
+            such_as(
+                "ingress-nodes",
+                "Where the ingress controller listens without TLS: host:port of each node (port 80 unless one is named).",
+                "[\"10.0.0.21:30080\", \"10.0.0.22:30080\"]",
+            ),
+            such_as(
+                "node-port",
+                "Or its port on every node of the cluster: the nodes' own addresses are taken.",
+                "30080",
+            ),
+            with_default("probes", "Looks a second at most, at all edges, nodes and names together."),
+            with_default("every", "Each host is looked at not more often than this at each place."),
+            with_default("path", "What is asked for: a file, so that no worker of the application is taken."),
+            such_as(
+                "deep-path",
+                "What the application itself answers, asked for rarely through the floating address or an edge. Otherwise nothing.",
+                "\"/health\"",
+            ),
+            with_default("deep-every", "How rarely."),
+            such_as(
+                "ca",
+                "Trust certificates that are issued by those in this file (PEM). Otherwise by those of this machine.",
+                "\"/etc/ssl/house.pem\"",
+            ),
+        ],
+    },
 ];
 
 /// What differs in a context: told at the end of the file.

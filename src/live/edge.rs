@@ -3,7 +3,11 @@
 //! Used by the command line when it is asked to. Nothing is written anywhere, and the certificates are taken as they are
 //! presented: [`Served`] says what they are worth.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -35,14 +39,55 @@ pub async fn served(
     for address in addresses {
         places.extend(resolved(address).await?);
     }
-    let pairs = hosts.iter().flat_map(|host| places.iter().map(move |place| (host.clone(), place.clone())));
-    let looks = pairs.map(async |(host, (address, at))| {
-        let look = convert(tls::look(at, &host, path).await, roots);
-        Served::of(address, host, &look, now)
-    });
-    let mut all: Vec<Served> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    let certificates = Certificates::new(roots.clone());
+    // The addresses side by side, the hosts of each one after the other: one that does not answer is told after a few.
+    let of = async |(address, at): &(Arc<str>, SocketAddr)| {
+        let mut all = Vec::with_capacity(hosts.len());
+        for part in Parts::of(hosts) {
+            let looks = part
+                .iter()
+                .map(async |host| (host, convert(tls::look(*at, host, path).await, &certificates)));
+            let looks: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+            let silent = |look: &Look| matches!(look, Look::Refused | Look::Unreachable(_) | Look::Silent);
+            let down = looks.iter().all(|(_, look)| silent(look));
+            all.extend(
+                looks.iter().map(|(host, look)| Served::of(address.clone(), (*host).clone(), look, now)),
+            );
+            if down && all.len() < hosts.len() {
+                let rest = hosts.len() - all.len();
+                if let Some(last) = all.last_mut() {
+                    last.text = format!("{}; {} not asked for there", last.text, others(rest));
+                }
+                break;
+            }
+        }
+        all
+    };
+    let all: Vec<Vec<Served>> =
+        stream::iter(places.iter().map(of)).buffered(places.len().max(1)).collect().await;
+    // The addresses of one host stand together.
+    let mut all: Vec<Served> = all.into_iter().flatten().collect();
+    let place = |one: &Served| hosts.iter().position(|host| *host == one.host);
+    all.sort_by_key(place);
     compare_served(&mut all);
     Ok(all)
+}
+
+/// The hosts in parts: a few first, by which it is seen whether an address answers at all.
+struct Parts;
+
+impl Parts {
+    /// So many looks without any answer, and the address is down.
+    const FEW: usize = 2;
+
+    fn of(hosts: &[Arc<str>]) -> [&[Arc<str>]; 2] {
+        let (few, rest) = hosts.split_at(Self::FEW.min(hosts.len()));
+        [few, rest]
+    }
+}
+
+fn others(n: usize) -> String {
+    if n == 1 { "the other host is".to_owned() } else { format!("the {n} other hosts are") }
 }
 
 /// The addresses that stand behind what was typed, each as it is shown.
@@ -67,14 +112,45 @@ async fn resolved(typed: &str) -> Result<Vec<(Arc<str>, SocketAddr)>, String> {
     if found.is_empty() { Err(format!("the name {typed} stands for no address")) } else { Ok(found) }
 }
 
-fn convert(looked: Result<tls::Presented, Fault>, roots: &Roots) -> Look {
+/// Certificates that were presented, each judged once: what it says and whether it is trusted does not change.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    roots: Roots,
+    known: Mutex<HashMap<String, Presented>>,
+}
+
+/// So many are remembered.
+const REMEMBERED: usize = 20_000;
+
+impl Certificates {
+    pub(super) fn new(roots: Roots) -> Self {
+        Self { roots, known: Mutex::default() }
+    }
+
+    fn read(&self, chain: &[Vec<u8>]) -> Result<Presented, String> {
+        let whole = tls::fingerprint(&chain.concat());
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known().get(&whole) {
+            return Ok(known.clone());
+        }
+        let read = presented(chain, &self.roots)?;
+        let mut known = known();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(whole, read.clone());
+        Ok(read)
+    }
+}
+
+pub(super) fn convert(looked: Result<tls::Presented, Fault>, certificates: &Certificates) -> Look {
     match looked {
         Err(Fault::Refused) => Look::Refused,
         Err(Fault::Unreachable(why)) => Look::Unreachable(why.into()),
         Err(Fault::Silent) => Look::Silent,
         Err(Fault::NotTls) => Look::NotTls,
         Err(Fault::Handshake(why)) => Look::Handshake(why.into()),
-        Ok(tls::Presented { chain, status }) => match presented(&chain, roots) {
+        Ok(tls::Presented { chain, status }) => match certificates.read(&chain) {
             Ok(presented) => Look::Presented(Box::new(presented), status.map_err(Into::into)),
             Err(why) => Look::Handshake(why.into()),
         },
@@ -116,6 +192,6 @@ fn presented(chain: &[Vec<u8>], roots: &Roots) -> Result<Presented, String> {
         not_after,
         serial: read.raw_serial_as_string().into(),
         distrusted: roots.distrust(chain, &own, within).map(Into::into),
-        der: der.as_slice().into(),
+        fingerprint: tls::fingerprint(der).into(),
     })
 }

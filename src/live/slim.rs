@@ -332,7 +332,9 @@ slim! {
         conditions: Vec<Condition>,
         images: Vec<NodeImage>,
         node_info: NodeInfo,
+        addresses: Vec<NodeAddress>,
     }
+    NodeAddress { r#type: String, address: String }
     Capacity { memory: Option<IntOrText> }
     NodeImage { names: Vec<String>, size_bytes: u64 }
     NodeInfo { kubelet_version: String }

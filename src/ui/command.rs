@@ -187,6 +187,8 @@ pub enum Command {
     WhatIf,
     /// The nodes by the harm of their loss.
     Ranking,
+    /// The platform around.
+    Platform,
     /// Crash or drain.
     Loss,
     /// The arithmetic of a tenant's headroom, and what fits.

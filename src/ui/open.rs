@@ -15,6 +15,8 @@ impl Place {
             Self::Findings => Box::<views::findings::Findings>::default(),
             Self::Database => Box::<views::database::DatabaseView>::default(),
             Self::Member(_) | Self::Proxy(_) => Box::new(views::database::DatabaseView::at(self.clone())),
+            Self::Platform => Box::<views::platform::PlatformView>::default(),
+            Self::Component(key) => Box::new(views::platform::PlatformView::at(key.clone())),
             Self::Recovery => Box::<views::recovery::Recovery>::default(),
             Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
             Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),

@@ -5,7 +5,7 @@ use super::{
     format,
 };
 use crate::{
-    cluster::{Key, MemberName, NodeName, ObjectKey, ProxyName, TenantName},
+    cluster::{Key, MemberName, NodeName, ObjectKey, ProxyName, TenantName, platform::ComponentKey},
     plan::whatif::Loss,
 };
 
@@ -26,6 +26,10 @@ pub enum Place {
     Member(MemberName),
     /// The database, with this proxy selected.
     Proxy(ProxyName),
+    /// The platform around.
+    Platform,
+    /// The platform around, with this component selected.
+    Component(ComponentKey),
     /// The recovery sheet of the database.
     Recovery,
     /// One tenant.
@@ -65,6 +69,7 @@ impl Place {
             Self::Runs => On::Runs,
             Self::Findings => On::Findings,
             Self::Database | Self::Member(_) | Self::Proxy(_) => On::Database,
+            Self::Platform | Self::Component(_) => On::Platform,
             Self::Recovery => On::Recovery,
             Self::Tenant(_) => On::Tenant,
             Self::Node(_) => On::Node,
@@ -90,6 +95,7 @@ impl Place {
             Self::Runs => "runs".into(),
             Self::Findings => "findings".into(),
             Self::Database | Self::Member(_) | Self::Proxy(_) => "database".into(),
+            Self::Platform | Self::Component(_) => "platform".into(),
             Self::Recovery => "recovery".into(),
             Self::Tenant(name) => name.to_string(),
             Self::Node(name) => name.to_string(),

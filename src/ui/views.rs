@@ -14,6 +14,7 @@ mod marks;
 pub mod node;
 pub mod nodes;
 pub mod object;
+pub mod platform;
 mod pods;
 pub mod ranking;
 pub mod recovery;

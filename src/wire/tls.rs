@@ -3,7 +3,12 @@
 //! Used by `live`, which judges what was presented. Names, dates and trust are asked about apart: the client's own verifier
 //! names one fault and hides the others behind it. No session is resumed: then no certificate would be presented.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rustls::{
@@ -12,18 +17,19 @@ use rustls::{
         Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring},
+    crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
 
-/// A connection, a handshake and an answer may take so long each.
-pub const WITHIN: Duration = Duration::from_secs(3);
+use super::request;
+
+pub use super::request::WITHIN;
+
 /// A status line is not longer.
 const LINE: usize = 1024;
 
@@ -108,8 +114,18 @@ impl Roots {
     }
 }
 
+/// The SHA-256 of a certificate in DER, in hexadecimal digits.
+pub fn fingerprint(der: &[u8]) -> String {
+    use std::fmt::Write;
+    let digest = ring::digest::digest(&ring::digest::SHA256, der);
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    Arc::new(crypto::ring::default_provider())
 }
 
 /// Takes any certificate: what it is worth is looked at afterwards.
@@ -134,7 +150,7 @@ impl ServerCertVerifier for Any {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0)
+        crypto::verify_tls12_signature(message, cert, dss, &self.0)
     }
 
     fn verify_tls13_signature(
@@ -143,13 +159,24 @@ impl ServerCertVerifier for Any {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0)
+        crypto::verify_tls13_signature(message, cert, dss, &self.0)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
     }
 }
+
+/// Any certificate is taken, and no session resumed: then none would be presented.
+static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+    let provider = provider();
+    let any = Arc::new(Any(provider.signature_verification_algorithms));
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.expect("the provider speaks the versions that rustls does");
+    let mut config = config.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+});
 
 /// Speaks to an address as to that host: a handshake with its name, and a HEAD request for that path.
 ///
@@ -158,19 +185,12 @@ impl ServerCertVerifier for Any {
 pub async fn look(address: SocketAddr, host: &str, path: &str) -> Result<Presented, Fault> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Fault::Handshake(format!("{host} is no host name")))?;
-    let stream = match timeout(WITHIN, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(why)) if why.kind() == std::io::ErrorKind::ConnectionRefused => return Err(Fault::Refused),
-        Ok(Err(why)) => return Err(Fault::Unreachable(why.to_string())),
-        Err(_) => return Err(Fault::Unreachable(format!("no answer within {} s", WITHIN.as_secs()))),
-    };
-    let provider = provider();
-    let any = Arc::new(Any(provider.signature_verification_algorithms));
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|why| Fault::Handshake(why.to_string()))?;
-    let mut config = config.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
-    config.resumption = Resumption::disabled();
-    let shaken = timeout(WITHIN, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
+    let stream = request::connect(address).await.map_err(|fault| match fault {
+        request::Fault::Refused => Fault::Refused,
+        request::Fault::Unreachable(why) => Fault::Unreachable(why),
+        request::Fault::Silent | request::Fault::NotHttp => Fault::Silent,
+    })?;
+    let shaken = timeout(WITHIN, TlsConnector::from(CONFIG.clone()).connect(name, stream)).await;
     let mut stream = match shaken {
         Ok(Ok(stream)) => stream,
         Ok(Err(why)) => {
@@ -185,8 +205,8 @@ pub async fn look(address: SocketAddr, host: &str, path: &str) -> Result<Present
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let chain: Vec<_> = chain.iter().map(|certificate| certificate.to_vec()).collect();
     let request = format!(
-        "HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wheelhouse/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-        env!("CARGO_PKG_VERSION")
+        "HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        request::user_agent()
     );
     let status = async {
         stream.write_all(request.as_bytes()).await.map_err(|why| why.to_string())?;
@@ -198,9 +218,7 @@ pub async fn look(address: SocketAddr, host: &str, path: &str) -> Result<Present
                 Err(why) => return Err(why.to_string()),
             }
         }
-        let line = String::from_utf8_lossy(&line).into_owned();
-        let code = line.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1)?.trim().parse().ok());
-        code.ok_or_else(|| "the connection is closed without an answer".to_owned())
+        request::status(&line).ok_or_else(|| "the connection is closed without an answer".to_owned())
     };
     let status = timeout(WITHIN, status).await;
     let status = status.unwrap_or_else(|_| Err(format!("no answer within {} s", WITHIN.as_secs())));

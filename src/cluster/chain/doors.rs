@@ -252,6 +252,15 @@ impl Outside {
         hosts
     }
 
+    /// The hosts that lead to tenants that are to be reached, but those that stand for many.
+    pub fn hosts(seen: &Snapshot) -> BTreeSet<Arc<str>> {
+        let outside = Self::of(seen);
+        let wanted = seen.tenants.values().filter(|tenant| tenant.desired() > 0);
+        let doors = wanted.flat_map(|tenant| outside.doors_of(&tenant.name));
+        let hosts = doors.map(|door| door.host.clone());
+        hosts.filter(|host| !host.is_empty() && !host.contains('*')).collect()
+    }
+
     pub(super) fn claims_on(&self, host: &Arc<str>, path: &(Arc<str>, bool)) -> &[Claim] {
         self.claims.get(&(host.clone(), path.0.clone(), path.1)).map_or(&[], Vec::as_slice)
     }

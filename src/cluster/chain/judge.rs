@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Fault, Link, LinkState, Outside, Part, Route, Term,
+    Fault, Link, Outside, Part, Route,
     doors::{Aim, Claim, Door, shown},
-    term::covers,
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, IngressTls, Key, PortName, RouteParent,
-    Service, ServicePoint, Snapshot, Tenant, Verdict, in_namespace,
+    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, IngressTls, Key, LinkState, PortName,
+    RouteParent, Service, ServicePoint, Snapshot, Tenant, Term, Verdict, in_namespace,
+    term::covers,
     words::{age, count},
 };
 

@@ -13,6 +13,7 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
     let pods = allocatable.other.remove("pods").unwrap_or(0);
     let memory = status.capacity.memory.as_ref();
     let capacity = memory.map(|m| amount("status.capacity.memory", m, 1)).transpose()?.map(Memory);
+    let internal = status.addresses.into_iter().find(|address| address.r#type == "InternalIP");
     let value = Node {
         name: name.clone(),
         uid: meta.uid.into(),
@@ -27,6 +28,7 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
         conditions: status.conditions.into_iter().map(|c| condition(c, interner)).collect(),
         images: status.images.into_iter().map(|i| (i.names, i.size_bytes)).collect(),
         kubelet: interner.text(&status.node_info.kubelet_version),
+        address: internal.map(|address| address.address.into()),
     };
     Ok(Object { key: name, version: meta.resource_version.into(), value })
 }

@@ -29,6 +29,8 @@ pub enum On {
     Headroom,
     /// The database.
     Database,
+    /// The platform around.
+    Platform,
     /// The recovery sheet.
     Recovery,
     /// An object, described.
@@ -51,7 +53,7 @@ pub enum On {
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -65,6 +67,7 @@ impl On {
         Self::Ranking,
         Self::Headroom,
         Self::Database,
+        Self::Platform,
         Self::Recovery,
         Self::Object,
         Self::Log,
@@ -92,6 +95,7 @@ impl On {
             Self::Ranking => "Nodes by harm",
             Self::Headroom => "Headroom",
             Self::Database => "Database",
+            Self::Platform => "Platform",
             Self::Recovery => "Recovery sheet",
             Self::Object => "An object",
             Self::Log => "A log",

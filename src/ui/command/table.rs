@@ -65,6 +65,7 @@ const ROWS: &[On] = &[
     On::Actions,
     On::Timeline,
     On::Compare,
+    On::Platform,
 ];
 const NAMED: &[On] = &[
     On::Tenants,
@@ -83,6 +84,7 @@ const NAMED: &[On] = &[
     On::Actions,
     On::Timeline,
     On::Compare,
+    On::Platform,
 ];
 const SORTED: &[On] = &[
     On::Tenants,
@@ -95,6 +97,7 @@ const SORTED: &[On] = &[
     On::Database,
     On::Actions,
     On::Compare,
+    On::Platform,
 ];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
@@ -112,6 +115,7 @@ const ANSWERED: &[On] = &[
     On::Findings,
     On::Ranking,
     On::Database,
+    On::Platform,
 ];
 /// Where `t` is free.
 const SHOWN: &[On] = &[
@@ -131,6 +135,7 @@ const SHOWN: &[On] = &[
     On::Forwards,
     On::Actions,
     On::Compare,
+    On::Platform,
 ];
 const OF_NODES: &[On] = &[On::Nodes, On::Node];
 
@@ -463,6 +468,14 @@ pub const COMMANDS: &[Entry] = &[
     .takes(Takes::Node),
     entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf])
         .bar(10, "crash/drain"),
+    entry(
+        Command::Platform,
+        "platform",
+        &[],
+        "the platform around: edges, ingress nodes and what else is configured",
+        ANY,
+    )
+    .aliases(&["edges", "around"]),
     entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
     entry(
         Command::Headroom,
@@ -508,6 +521,7 @@ pub const COMMANDS: &[Entry] = &[
             On::Compare,
             On::Findings,
             On::Ranking,
+            On::Platform,
             On::Database,
             On::Object,
             On::Log,

@@ -66,6 +66,7 @@ pub(super) fn of_all(
         place == here
             || (matches!(here, Place::Database | Place::Member(_) | Place::Proxy(_))
                 && matches!(place, Place::Database | Place::Member(_) | Place::Proxy(_)))
+            || (*here == Place::Platform && matches!(place, Place::Component(_)))
     };
     let mut found = all.into_iter().flat_map(|stop| of_stop(cx, &stop));
     found.find(|(_, action)| !matches!(action, Action::Go(place) if is_here(place)))
@@ -119,6 +120,7 @@ fn place(subject: &Subject) -> Option<Action> {
         Subject::Node(name) => Place::Node(name.clone()),
         Subject::Member(name) => member(name),
         Subject::Proxy(name) => Place::Proxy(name.clone()),
+        Subject::Component(key) => Place::Component(key.clone()),
         Subject::Source(name) if name == "galera" || name == "proxysql" => Place::Database,
         Subject::Source(_) => return None,
     }))

@@ -64,6 +64,7 @@ fn lead(subject: &Subject) -> Option<Action> {
         Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
         Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
         Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
+        Subject::Component(key) => Some(Action::Go(Place::Component(key.clone()))),
         Subject::Source(name) if name == "galera" || name == "proxysql" => Some(Action::Go(Place::Database)),
         Subject::Source(name) => {
             Some(Action::Say(format!("{name}: what depends on it may be old or missing")))

@@ -518,6 +518,7 @@ impl From<JsonNode> for Node {
             images: json.status.images.into_iter().map(|i| (i.names, i.size_bytes)).collect(),
             deleting: None,
             kubelet: "v1.36.2".into(),
+            address: None,
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{LinkState, Term, term::covers};
 
 /// A certificate as it is presented.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presented {
     /// The hosts it is for.
     pub names: Vec<Arc<str>>,
@@ -26,13 +26,12 @@ pub struct Presented {
     pub serial: Arc<str>,
     /// Why it is not trusted here; `null`: it is.
     pub distrusted: Option<Arc<str>>,
-    /// The certificate itself, to be compared.
-    #[serde(skip)]
-    pub der: Arc<[u8]>,
+    /// The SHA-256 of the certificate, in hexadecimal digits: the same certificate has the same.
+    pub fingerprint: Arc<str>,
 }
 
 /// What came of a look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Look {
     /// Nothing listens there.
@@ -181,30 +180,47 @@ fn judge(host: &str, seen: &Look, now: Timestamp) -> Judged {
     }
 }
 
+impl Presented {
+    /// It is for that host.
+    pub fn is_for(&self, host: &str) -> bool {
+        self.names.iter().any(|name| covers(name, host))
+    }
+}
+
+/// Of the certificates that places present for a host, the one that ends last, and whose it is. One for other hosts, or one
+/// that is not trusted, does not count.
+pub(super) fn newest<'a, K>(
+    host: &str,
+    presented: impl Iterator<Item = (K, &'a Presented)>,
+) -> Option<(K, &'a Presented)> {
+    let counts =
+        |(_, certificate): &(K, &Presented)| certificate.distrusted.is_none() && certificate.is_for(host);
+    presented.filter(counts).max_by_key(|(_, certificate)| certificate.not_after)
+}
+
 /// Says of the addresses that present another certificate for the same host than the one that ends last: they were not
 /// reloaded since it was renewed.
 pub fn compare_served(all: &mut [Served]) {
-    let is_for =
-        |certificate: &Presented, host: &str| certificate.names.iter().any(|name| covers(name, host));
-    let mut newest: BTreeMap<Arc<str>, (Presented, Arc<str>)> = BTreeMap::new();
-    for one in &*all {
-        let Some(certificate) = &one.certificate else { continue };
-        // A certificate for others, or one that is not trusted, is not newer.
-        let counts = is_for(certificate, &one.host) && certificate.distrusted.is_none();
-        if counts && newest.get(&one.host).is_none_or(|(known, _)| certificate.not_after >= known.not_after) {
-            newest.insert(one.host.clone(), (certificate.clone(), one.address.clone()));
-        }
+    let mut hosts: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+    for (i, one) in all.iter().enumerate() {
+        hosts.entry(one.host.clone()).or_default().push(i);
     }
-    for one in all {
-        let Some((newer, address)) = newest.get(&one.host) else { continue };
-        let Some(certificate) = &one.certificate else { continue };
-        if certificate.not_after >= newer.not_after || !is_for(certificate, &one.host) {
-            continue;
+    for (host, places) in hosts {
+        let presented = places.iter().filter_map(|i| Some((*i, all[*i].certificate.as_ref()?)));
+        let Some((at, newer)) = newest(&host, presented) else { continue };
+        let (address, not_after) = (all[at].address.clone(), newer.not_after);
+        for i in places {
+            let one = &mut all[i];
+            let earlier =
+                |certificate: &Presented| certificate.not_after < not_after && certificate.is_for(&host);
+            if !one.certificate.as_ref().is_some_and(earlier) {
+                continue;
+            }
+            one.text = format!("{}; {address} presents a newer one: this one was not reloaded", one.text);
+            one.state = one.state.max(LinkState::Warning);
+            one.remedy = Some(
+                "put the newer certificate there, and reload its proxy: `nginx -t && nginx -s reload`".into(),
+            );
         }
-        one.text = format!("{}; {address} presents a newer one: this one was not reloaded", one.text);
-        one.state = one.state.max(LinkState::Warning);
-        one.remedy = Some(
-            "put the newer certificate there, and reload its proxy: `nginx -t && nginx -s reload`".into(),
-        );
     }
 }

@@ -1,0 +1,145 @@
+//! What was seen when somebody was asked for a host: the resolver, an edge, an ingress node.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentKey, ComponentKind};
+use crate::cluster::{Freshness, Look, Snapshot, clocks::Dated};
+
+/// Whom one asks for a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Asked {
+    /// The resolver of this machine.
+    Resolver,
+    /// An edge, the floating address or an ingress node: a file.
+    At(ComponentKey),
+    /// The way that clients take, for a path that the application answers.
+    Deep,
+}
+
+/// A host, and whom one asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Spot {
+    /// The host.
+    pub host: Arc<str>,
+    /// Who is asked.
+    pub asked: Asked,
+}
+
+impl Ord for Spot {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.host.cmp(&other.host).then_with(|| self.asked.cmp(&other.asked))
+    }
+}
+
+impl PartialOrd for Spot {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What was found, and since when it is so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Looked {
+    /// When it was first found so.
+    pub since: Timestamp,
+    /// What.
+    pub found: Found,
+}
+
+impl Dated for Looked {
+    fn moved(self, by: SignedDuration) -> Self {
+        Self { since: self.since.moved(by), ..self }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Found {
+    /// The addresses that a name leads to, or why it leads to none.
+    Names(Result<Vec<Arc<str>>, Arc<str>>),
+    /// What came of a TLS handshake and a request.
+    Tls(Look),
+    /// What came of a request without TLS.
+    Http(Reply),
+}
+
+/// What came of a request without TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Nothing listens there.
+    Refused,
+    /// No connection comes up: why.
+    Unreachable(Arc<str>),
+    /// It takes the connection and does not answer.
+    Silent,
+    /// What it answers is no HTTP.
+    NotHttp,
+    /// It answers with this status; and whether it answers the same to a host that nobody has.
+    Answered(u16, bool),
+}
+
+impl Snapshot {
+    /// What was found when somebody was asked for a host.
+    pub(in crate::cluster) fn found(&self, host: &Arc<str>, asked: Asked) -> Option<&Looked> {
+        self.looks.get(&Spot { host: host.clone(), asked }).map(|looked| &**looked)
+    }
+}
+
+impl Snapshot {
+    /// Every place around has answered or said why not, and where it answers these hosts have been looked at.
+    pub fn has_looked_at(&self, hosts: &[Arc<str>]) -> bool {
+        let looks =
+            |kind| matches!(kind, ComponentKind::Floating | ComponentKind::Edge | ComponentKind::IngressNode);
+        let places = || self.platform.items.iter().filter(|(key, _)| looks(key.kind));
+        let seen = |host: &Arc<str>, key: &ComponentKey| self.found(host, Asked::At(key.clone())).is_some();
+        places().next().is_some()
+            && places().all(|(key, place)| match &place.link {
+                Freshness::Connecting => false,
+                Freshness::Live { .. } => hosts.iter().all(|host| seen(host, key)),
+                Freshness::Stale { .. } | Freshness::Missing { .. } => true,
+            })
+    }
+}
+
+impl Found {
+    /// The handshake.
+    pub fn tls(&self) -> Option<&Look> {
+        match self {
+            Self::Tls(look) => Some(look),
+            Self::Names(_) | Self::Http(_) => None,
+        }
+    }
+
+    /// The request without TLS.
+    pub fn http(&self) -> Option<&Reply> {
+        match self {
+            Self::Http(reply) => Some(reply),
+            Self::Names(_) | Self::Tls(_) => None,
+        }
+    }
+}
+
+/// The looks of one host at the components of a kind.
+pub(super) struct AtHost<'a> {
+    pub(super) host: &'a Arc<str>,
+    pub(super) at: Vec<(&'a ComponentKey, &'a Found)>,
+}
+
+/// The looks at the components of these kinds, host after host.
+pub(super) fn by_host<'a>(seen: &'a Snapshot, kinds: &[ComponentKind]) -> Vec<AtHost<'a>> {
+    let mut all: Vec<AtHost<'a>> = Vec::new();
+    for (spot, looked) in &seen.looks.items {
+        let Asked::At(key) = &spot.asked else { continue };
+        if !kinds.contains(&key.kind) {
+            continue;
+        }
+        match all.last_mut().filter(|last| *last.host == spot.host) {
+            Some(last) => last.at.push((key, &looked.found)),
+            None => all.push(AtHost { host: &spot.host, at: vec![(key, &looked.found)] }),
+        }
+    }
+    all
+}

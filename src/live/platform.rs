@@ -1,0 +1,571 @@
+//! The platform around is observed: each host is asked for at every edge, at the floating address and at every ingress
+//! node, within a budget, and names are resolved. It only reads.
+//!
+//! Entered by [`follow`]. One task holds the schedule and what is known; a few looks are under way at once, each with a
+//! deadline of its own, so that a place that hangs slows no other. What a place that does not answer was last seen to serve
+//! stays known; one host is asked of it once in a while.
+
+mod place;
+mod schedule;
+mod stub;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    net::lookup_host,
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::edge::{Certificates, convert};
+use crate::{
+    cluster::{
+        LinkState, Look, Observation, Outside, Seen, Served, Snapshot,
+        platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
+    },
+    wire::{
+        request,
+        tls::{self, Roots},
+    },
+};
+use place::{Place, Target};
+use schedule::{Budget, Job, Schedule};
+
+/// Looks under way at once.
+const AT_ONCE: usize = 8;
+/// A place that does not answer is asked again after this.
+const RETRY: Duration = Duration::from_secs(5);
+/// The counters of an edge are read this often.
+const STUB_EVERY: Duration = Duration::from_secs(10);
+/// What is wrong is looked at again after this at the earliest.
+const BROKEN_EVERY: Duration = Duration::from_secs(5);
+/// What is said of a place changes this often, while it answers.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// So many rounds lie between two looks at a name, and at what an ingress node says to a host that nobody has.
+const SELDOM: u32 = 5;
+/// A host that nobody has (RFC 2606).
+const NOBODY: &str = "wheelhouse.invalid";
+
+/// What is looked at, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Configured {
+    /// The edges: name, host and port, and where the counters of each are: host, port, path.
+    pub edges: Vec<(String, (String, u16), Option<(String, u16, String)>)>,
+    /// The floating address.
+    pub floating: Option<(String, u16)>,
+    /// The ingress nodes, by host and port.
+    pub nodes: Vec<(String, u16)>,
+    /// The port of the ingress controller on every node of the cluster.
+    pub node_port: Option<u16>,
+    /// Looks a second at most.
+    pub probes: u32,
+    /// Each host is looked at not more often than this at each place.
+    pub every: Duration,
+    /// The file that is asked for.
+    pub path: String,
+    /// What the application answers, and how rarely it is asked for.
+    pub deep: Option<(String, Duration)>,
+    /// The authorities that are trusted; `None`: those of this machine.
+    pub ca: Option<PathBuf>,
+    /// The hosts of this tenant come first.
+    pub first: Option<String>,
+    /// What is judged and shown of it.
+    pub around: Around,
+}
+
+/// Observes the platform around until the receiver is gone or the returned tasks are dropped. The hosts are those that lead
+/// to tenants in the newest snapshot.
+pub(super) fn follow(
+    configured: Configured,
+    seen: watch::Receiver<Arc<Snapshot>>,
+    into: mpsc::Sender<Observation>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if configured.around.looks() {
+        tasks.spawn(Poller::new(configured, seen, into).run());
+    }
+    tasks
+}
+
+/// What a job came to.
+struct Done {
+    job: Job,
+    /// The address that was asked, where there is one.
+    address: Option<SocketAddr>,
+    found: Result<Outcome, place::Silence>,
+}
+
+enum Outcome {
+    Found(Found),
+    Answer(request::Answer),
+}
+
+/// Nobody listens any more.
+struct Gone;
+
+struct Poller {
+    configured: Configured,
+    certificates: Result<Arc<Certificates>, String>,
+    seen: watch::Receiver<Arc<Snapshot>>,
+    /// The snapshot that the hosts were taken from.
+    basis: Option<Arc<Snapshot>>,
+    into: mpsc::Sender<Observation>,
+    begun: Instant,
+    schedule: Schedule,
+    budget: Budget,
+    places: BTreeMap<ComponentKey, Place>,
+    /// What was found of each host, and when it was last looked at.
+    looks: HashMap<Spot, (Looked, Timestamp)>,
+    hosts: BTreeSet<Arc<str>>,
+}
+
+impl Poller {
+    fn new(
+        configured: Configured,
+        seen: watch::Receiver<Arc<Snapshot>>,
+        into: mpsc::Sender<Observation>,
+    ) -> Self {
+        let certificates =
+            Roots::read(configured.ca.as_deref()).map(|roots| Arc::new(Certificates::new(roots)));
+        let mut poller = Self {
+            certificates,
+            seen,
+            basis: None,
+            into,
+            begun: Instant::now(),
+            schedule: Schedule::default(),
+            budget: Budget::new(configured.probes.max(1), 0),
+            places: BTreeMap::new(),
+            looks: HashMap::new(),
+            hosts: BTreeSet::new(),
+            configured,
+        };
+        let Configured { edges, floating, nodes, .. } = poller.configured.clone();
+        for (name, at, stub) in edges {
+            poller.place(ComponentKind::Edge, &name, Target { at, stub });
+        }
+        if let Some(at) = floating {
+            let name = poller.configured.around.floating.clone().unwrap_or_default();
+            poller.place(ComponentKind::Floating, &name, Target { at, stub: None });
+        }
+        for at in nodes {
+            let name = if at.0.contains(':') {
+                format!("[{}]:{}", at.0, at.1)
+            } else {
+                format!("{}:{}", at.0, at.1)
+            };
+            poller.place(ComponentKind::IngressNode, &name, Target { at, stub: None });
+        }
+        poller
+    }
+
+    /// Milliseconds since the begin.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn place(&mut self, kind: ComponentKind, name: &str, target: Target) {
+        let key = ComponentKey::new(kind, name);
+        if target.stub.is_some() {
+            self.schedule.add(Job::Stub(key.clone()), 0);
+        }
+        self.places.entry(key.clone()).or_insert_with(|| Place::new(key, target));
+    }
+
+    async fn tell(&self, observation: Observation) -> Result<(), Gone> {
+        self.into.send(observation).await.map_err(|_| Gone)
+    }
+
+    async fn run(mut self) {
+        let all = self.places.values().map(|place| (place.component.name.clone(), place.component.clone()));
+        let all = Observation::Platform(Seen::All(all.collect(), Timestamp::now()));
+        if self.tell(all).await.is_err()
+            || self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err()
+        {
+            return;
+        }
+        let mut running = JoinSet::new();
+        loop {
+            let mut wait = self.start(&mut running);
+            match self.gather().await {
+                Ok(ready) if !ready => wait = wait.min(100),
+                Ok(_) => {}
+                Err(Gone) => return,
+            }
+            if self.report().await.is_err() {
+                return;
+            }
+            let done = tokio::select! {
+                Some(done) = running.join_next() => done.ok(),
+                () = sleep(Duration::from_millis(wait)) => None,
+            };
+            if let Some(done) = done
+                && self.fold(done).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Starts what is due, as far as the budget goes. Returns how many milliseconds until there is more to do.
+    fn start(&mut self, running: &mut JoinSet<Done>) -> u64 {
+        const IDLE: u64 = 1_000;
+        loop {
+            let now = self.now();
+            let Some(due) = self.schedule.next_due() else { return IDLE };
+            if due > now || running.len() >= AT_ONCE {
+                return due.saturating_sub(now).clamp(5, IDLE);
+            }
+            if let Err(wait) = self.budget.take(now) {
+                return wait.clamp(5, IDLE);
+            }
+            let Some(job) = self.schedule.take(now) else { return IDLE };
+            self.work(job, running);
+        }
+    }
+
+    /// Sends a job on its way.
+    fn work(&mut self, job: Job, running: &mut JoinSet<Done>) {
+        let (certificates, path) = (self.certificates.clone(), self.configured.path.clone());
+        if let Job::Look(Spot { host, asked: Asked::Resolver }) = &job {
+            let host = host.clone();
+            running.spawn(async move {
+                Done { found: Ok(Outcome::Found(names(&host).await)), address: None, job }
+            });
+            return;
+        }
+        // Clients come to the floating address; without one to an edge that answers.
+        let key = job.place().cloned().or_else(|| {
+            let answers = |kind| self.places.values().find(|p| p.component.name.kind == kind && p.is_up());
+            let place = answers(ComponentKind::Floating).or_else(|| answers(ComponentKind::Edge))?;
+            Some(place.component.name.clone())
+        });
+        let Some(place) = key.and_then(|key| self.places.get_mut(&key)) else {
+            let due = self.now() + millis(self.configured.every);
+            return self.schedule.again(&job, due);
+        };
+        let kind = place.component.name.kind;
+        let (at, known) = match &job {
+            Job::Stub(_) => {
+                let Some((host, port, stub)) = place.target.stub.clone() else { return };
+                running.spawn(async move {
+                    let address = match resolved(&host, port, None).await {
+                        Ok(address) => address,
+                        Err(silence) => return Done { job, address: None, found: Err(silence) },
+                    };
+                    let found = request::get(address, &host, &stub).await;
+                    Done { job, address: None, found: found.map(Outcome::Answer).map_err(Into::into) }
+                });
+                return;
+            }
+            _ => (place.target.at.clone(), place.address()),
+        };
+        let path = match (&job, &self.configured.deep) {
+            (Job::Look(Spot { asked: Asked::Deep, .. }), Some((deep, _))) => deep.clone(),
+            _ => path,
+        };
+        let host: Arc<str> = match &job {
+            Job::Look(spot) => spot.host.clone(),
+            _ => NOBODY.into(),
+        };
+        if kind != ComponentKind::IngressNode {
+            place.own += 1;
+        }
+        let control = place.control.clone();
+        running.spawn(async move {
+            let address = match resolved(&at.0, at.1, known).await {
+                Ok(address) => address,
+                Err(silence) => return Done { job, address: None, found: Err(silence) },
+            };
+            let found = match (kind, &job) {
+                (ComponentKind::IngressNode, Job::Control(_) | Job::Alive(_)) => {
+                    request::get(address, &host, &path).await.map(Outcome::Answer).map_err(Into::into)
+                }
+                (ComponentKind::IngressNode, _) => match request::get(address, &host, &path).await {
+                    Ok(answer) => Ok(Outcome::Found(Found::Http(reply(&answer, control.as_ref())))),
+                    Err(request::Fault::NotHttp) => Ok(Outcome::Found(Found::Http(Reply::NotHttp))),
+                    Err(fault) => Err(fault.into()),
+                },
+                _ => {
+                    let looked = tls::look(address, &host, &path).await;
+                    match (looked, &certificates) {
+                        (Err(tls::Fault::Refused), _) => Err(place::Silence::refused()),
+                        (Err(tls::Fault::Unreachable(why)), _) => Err(place::Silence::unreachable(&why)),
+                        (Err(tls::Fault::Silent), _) => Err(place::Silence::silent()),
+                        (_, Err(why)) => Ok(Outcome::Found(Found::Tls(Look::Handshake(why.as_str().into())))),
+                        (looked, Ok(certificates)) => {
+                            Ok(Outcome::Found(Found::Tls(convert(looked, certificates))))
+                        }
+                    }
+                }
+            };
+            Done { job, address: Some(address), found }
+        });
+    }
+
+    /// Takes in what a job came to.
+    async fn fold(&mut self, Done { job, address, found }: Done) -> Result<(), Gone> {
+        let (now, at) = (self.now(), Timestamp::now());
+        let every = millis(self.configured.every);
+        let mut again = every;
+        if let Job::Stub(key) = &job {
+            if let Some(place) = self.places.get_mut(key) {
+                place.counted(found.map(|outcome| outcome.answer()), at);
+            }
+            self.schedule.again(&job, now + jittered(millis(STUB_EVERY)));
+            return Ok(());
+        }
+        if let Some(place) = job.place().and_then(|key| self.places.get_mut(key)) {
+            let key = place.component.name.clone();
+            let up = place.heard(address, found.as_ref().err(), at);
+            if up {
+                self.schedule.open(&key)
+            } else {
+                self.schedule.close(&key, now + jittered(millis(RETRY)))
+            }
+        }
+        match (&job, found) {
+            (Job::Control(key), Ok(outcome)) => {
+                if let Some(place) = self.places.get_mut(key) {
+                    place.control = outcome.answer();
+                }
+                again = every * u64::from(SELDOM);
+            }
+            (Job::Look(spot), Ok(Outcome::Found(found))) => {
+                again = match &spot.asked {
+                    Asked::Resolver => every * u64::from(SELDOM),
+                    Asked::Deep => self.configured.deep.as_ref().map_or(every, |(_, every)| millis(*every)),
+                    Asked::At(_) => every,
+                };
+                if is_wrong(&found, &spot.host, at) && spot.asked != Asked::Deep {
+                    again = (every / 6).max(millis(BROKEN_EVERY)).min(again);
+                }
+                if self.hosts.contains(&spot.host) {
+                    self.found(spot.clone(), found, at).await?;
+                }
+            }
+            _ => {}
+        }
+        self.schedule.again(&job, now + jittered(again));
+        Ok(())
+    }
+
+    /// Keeps what was found of a host, and tells it where it is something else than before.
+    async fn found(&mut self, spot: Spot, found: Found, at: Timestamp) -> Result<(), Gone> {
+        if let Some((known, last)) = self.looks.get_mut(&spot)
+            && known.found == found
+        {
+            *last = at;
+            return Ok(());
+        }
+        let looked = Looked { since: at, found };
+        self.looks.insert(spot.clone(), (looked.clone(), at));
+        self.tell(Observation::Look(Seen::Put(spot, looked))).await
+    }
+
+    /// Takes the hosts, and the nodes of the cluster, from the newest snapshot. Returns whether there is one.
+    async fn gather(&mut self) -> Result<bool, Gone> {
+        let seen = self.seen.borrow().clone();
+        let same = |basis: &Arc<Snapshot>| {
+            basis.tenants.ptr_eq(&seen.tenants)
+                && basis.ingresses.items.ptr_eq(&seen.ingresses.items)
+                && basis.http_routes.items.ptr_eq(&seen.http_routes.items)
+                && basis.services.items.ptr_eq(&seen.services.items)
+                && basis.nodes.items.ptr_eq(&seen.nodes.items)
+        };
+        let settled = seen.is_ready()
+            && seen
+                .outside_sources()
+                .iter()
+                .all(|(_, freshness)| **freshness != crate::cluster::Freshness::Connecting);
+        if self.basis.as_ref().is_some_and(same) {
+            return Ok(true);
+        }
+        const ALONE: u64 = 10_000;
+        // Places are asked whether they answer, also where the cluster itself does not.
+        if !settled && self.now() < ALONE {
+            return Ok(false);
+        }
+        self.nodes(&seen).await?;
+        let hosts = Outside::hosts(&seen);
+        for gone in self.hosts.iter().filter(|host| !hosts.contains(*host)).cloned().collect::<Vec<_>>() {
+            for spot in self.spots(&gone) {
+                self.schedule.remove(&Job::Look(spot.clone()));
+                if self.looks.remove(&spot).is_some() {
+                    self.tell(Observation::Look(Seen::Gone(spot))).await?;
+                }
+            }
+        }
+        let first =
+            self.configured.first.as_deref().map(|tenant| Outside::of(&seen).hosts_of(&tenant.into()));
+        let first = first.unwrap_or_default();
+        self.hosts = hosts;
+        let now = self.now();
+        // Those that are new come in no order, host after host, each at all places.
+        let mut order: Vec<(u64, Arc<str>)> =
+            self.hosts.iter().map(|host| (rand::random(), host.clone())).collect();
+        order.sort();
+        for (rank, (_, host)) in (1..).zip(order) {
+            let due = if first.contains(&host) { 0 } else { now + rank };
+            for spot in self.spots(&host) {
+                self.schedule.add(Job::Look(spot), due);
+            }
+        }
+        for key in self.places.keys().cloned().collect::<Vec<_>>() {
+            let alive = Job::Alive(key.clone());
+            if self.hosts.is_empty() {
+                self.schedule.add(alive, now)
+            } else {
+                self.schedule.remove(&alive)
+            }
+            if key.kind == ComponentKind::IngressNode {
+                self.schedule.add(Job::Control(key), 0);
+            }
+        }
+        self.places.values_mut().for_each(|place| place.changed = true);
+        self.basis = settled.then_some(seen);
+        Ok(true)
+    }
+
+    /// All that is asked for a host.
+    fn spots(&self, host: &Arc<str>) -> Vec<Spot> {
+        let at = self.places.keys().map(|key| Asked::At(key.clone()));
+        let edges = self.places.keys().any(|key| key.kind != ComponentKind::IngressNode);
+        let deep = self.configured.deep.is_some().then_some(Asked::Deep);
+        let resolver = edges.then_some(Asked::Resolver);
+        at.chain(deep).chain(resolver).map(|asked| Spot { host: host.clone(), asked }).collect()
+    }
+
+    /// The nodes of the cluster, where the ingress controller listens on each.
+    async fn nodes(&mut self, seen: &Snapshot) -> Result<(), Gone> {
+        let Some(port) = self.configured.node_port else { return Ok(()) };
+        let nodes =
+            seen.nodes.values().filter_map(|node| Some((node.name.as_str(), node.address.as_deref()?)));
+        let nodes: BTreeMap<&str, &str> = nodes.collect();
+        let mut told = Vec::new();
+        for (name, address) in &nodes {
+            let key = ComponentKey::new(ComponentKind::IngressNode, *name);
+            let at = ((*address).to_owned(), port);
+            if self.places.get(&key).is_none_or(|place| place.target.at != at) {
+                let place = Place::new(key.clone(), Target { at, stub: None });
+                told.push(Observation::Platform(Seen::Put(key.clone(), place.component.clone())));
+                self.places.insert(key, place);
+            }
+        }
+        let gone = |key: &&ComponentKey| {
+            key.kind == ComponentKind::IngressNode
+                && !key.name.contains(':')
+                && !nodes.contains_key(&*key.name)
+        };
+        for key in self.places.keys().filter(gone).cloned().collect::<Vec<_>>() {
+            self.places.remove(&key);
+            let of_it = |job: &&Job| job.place() == Some(&key);
+            for job in self.schedule.jobs().filter(of_it).cloned().collect::<Vec<_>>() {
+                self.schedule.remove(&job);
+                if let Job::Look(spot) = job
+                    && self.looks.remove(&spot).is_some()
+                {
+                    told.push(Observation::Look(Seen::Gone(spot)));
+                }
+            }
+            told.push(Observation::Platform(Seen::Gone(key)));
+        }
+        for observation in told {
+            self.tell(observation).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what is new of the places.
+    async fn report(&mut self) -> Result<(), Gone> {
+        let due = |place: &&Place| place.is_news(TOLD_EVERY);
+        let news: Vec<ComponentKey> =
+            self.places.values().filter(due).map(|place| place.component.name.clone()).collect();
+        for key in news {
+            let looks =
+                self.hosts.iter().map(|host| Spot { host: host.clone(), asked: Asked::At(key.clone()) });
+            let mut round = crate::cluster::platform::edge::Round {
+                hosts: u32::try_from(self.hosts.len()).unwrap_or(u32::MAX),
+                ..Default::default()
+            };
+            for (_, at) in looks.filter_map(|spot| self.looks.get(&spot)) {
+                round.looked += 1;
+                round.oldest = Some(round.oldest.map_or(*at, |oldest| oldest.min(*at)));
+            }
+            let Some(place) = self.places.get_mut(&key) else { continue };
+            let component = place.told(round);
+            self.tell(Observation::Platform(Seen::Put(key, component))).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Outcome {
+    fn answer(self) -> Option<request::Answer> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Found(_) => None,
+        }
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A little more or less, so that cockpits that were begun together do not go on together.
+fn jittered(span: u64) -> u64 {
+    (span as f64 * rand::random_range(0.9..1.1)) as u64
+}
+
+/// What is looked at again soon.
+fn is_wrong(found: &Found, host: &Arc<str>, now: Timestamp) -> bool {
+    match found {
+        Found::Names(names) => names.is_err(),
+        Found::Http(reply) => !node::serves(reply),
+        Found::Tls(look) => Served::of("".into(), host.clone(), look, now).state == LinkState::Broken,
+    }
+}
+
+/// What an ingress node answers; and whether that is what it answers for a host that nobody has.
+fn reply(answer: &request::Answer, control: Option<&request::Answer>) -> Reply {
+    let default = answer.status == 404 && control.is_some_and(|control| control == answer);
+    Reply::Answered(answer.status, default)
+}
+
+/// The address of a host and port.
+async fn resolved(host: &str, port: u16, known: Option<SocketAddr>) -> Result<SocketAddr, place::Silence> {
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let unknown =
+        |why: String| place::Silence::unreachable(&format!("the name {host} is not resolved: {why}"));
+    match timeout(tls::WITHIN, lookup_host((host, port))).await {
+        Ok(Ok(mut all)) => all.next().ok_or_else(|| unknown("it stands for no address".into())),
+        Ok(Err(why)) => Err(unknown(why.to_string())),
+        Err(_) => Err(unknown(format!("no answer within {} s", tls::WITHIN.as_secs()))),
+    }
+}
+
+/// The addresses that a name leads to, by the resolver of this machine.
+async fn names(host: &str) -> Found {
+    Found::Names(match timeout(tls::WITHIN, lookup_host((host, 443))).await {
+        Ok(Ok(all)) => {
+            let all: BTreeSet<_> = all.map(|address| address.ip().to_string()).collect();
+            Ok(all.into_iter().map(Into::into).collect())
+        }
+        Ok(Err(why)) => Err(why.to_string().into()),
+        Err(_) => Err(format!("no answer within {} s", tls::WITHIN.as_secs()).into()),
+    })
+}

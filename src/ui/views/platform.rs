@@ -1,0 +1,259 @@
+//! The platform around: edges, ingress nodes and what else is configured, each a row with its state, numbers and age; below
+//! the selected one whole, with what answers it.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{answers, counted};
+use crate::{
+    cluster::{
+        LinkState, Subject,
+        platform::{ComponentKey, Platform, Row},
+    },
+    ui::{
+        action::Action,
+        chrome,
+        command::Command,
+        filter::{Fields, Filter, Of},
+        format,
+        paint::{Pen, Piece, piece},
+        stops::Stop,
+        theme::Role,
+        view::{Cx, Lens, List, Place, View},
+    },
+};
+
+/// The orders of the components.
+const ORDERS: [&str; 4] = ["kind", "worst", "name", "age"];
+
+static FIELDS: Fields = Fields { columns: &["kind", "name", "state"], labels: false };
+
+/// The platform around.
+#[derive(Default)]
+pub struct PlatformView {
+    list: List<ComponentKey>,
+    filter: Filter,
+    order: usize,
+    platform: Arc<Platform>,
+    /// Places among its components.
+    shown: Vec<usize>,
+    /// The component to begin with.
+    wanted: Option<ComponentKey>,
+}
+
+/// How a state is shown: a glyph, a word, a role.
+fn sign(state: LinkState) -> (&'static str, &'static str, Role) {
+    let (glyph, word) = chrome::link(state);
+    let role = match state {
+        LinkState::Unknown => Role::Muted,
+        other => chrome::role(other.severity()),
+    };
+    (glyph, word, role)
+}
+
+/// A component's name with its kind, in so many columns.
+fn name(key: &ComponentKey, columns: u16) -> String {
+    let whole = key.to_string();
+    match format::width(&whole) <= columns {
+        true => whole,
+        false => super::database::short(&key.name, columns).into_owned(),
+    }
+}
+
+fn numbers(row: &Row) -> String {
+    row.numbers.iter().map(|(what, value)| format!("{what} {value}")).collect::<Vec<_>>().join("  ")
+}
+
+impl PlatformView {
+    /// With this component selected.
+    pub fn at(key: ComponentKey) -> Self {
+        Self { wanted: Some(key), ..Self::default() }
+    }
+
+    fn page(cx: &Cx<'_>) -> usize {
+        usize::from(cx.size.1.saturating_sub(foot(cx.size.1) + 1)).max(1)
+    }
+
+    fn row(&self, i: usize) -> &Row {
+        &self.platform.components[self.shown[i]]
+    }
+
+    fn selected(&self) -> Option<&Row> {
+        self.platform.get(self.list.selected()?)
+    }
+
+    fn keeps(&self, row: &Row) -> bool {
+        let (_, word, _) = sign(row.state);
+        self.filter.is_empty()
+            || self.filter.keeps(&format!("{} {word} {}", row.key, row.text()), |of| match of {
+                Of::Column("kind") => Some(row.key.kind.id().to_owned()),
+                Of::Column("name") => Some(row.key.name.to_string()),
+                Of::Column("state") => Some(word.to_owned()),
+                _ => None,
+            })
+    }
+
+    fn arrange(&mut self, cx: &Cx<'_>) {
+        let all = &self.platform.components;
+        let mut shown: Vec<usize> = (0..all.len()).filter(|i| self.keeps(&all[*i])).collect();
+        match ORDERS[self.order % ORDERS.len()] {
+            "worst" => shown.sort_by_key(|i| std::cmp::Reverse(all[*i].state)),
+            "name" => shown.sort_by(|a, b| format::natural(&all[*a].key.name, &all[*b].key.name)),
+            "age" => shown.sort_by_key(|i| all[*i].answered()),
+            _ => {}
+        }
+        self.shown = shown;
+        let (all, shown) = (&self.platform.components, &self.shown);
+        self.list.settle(shown.len(), Self::page(cx), |i| all[shown[i]].key.clone());
+    }
+}
+
+/// Lines for the whole of the selected one, with the one above them.
+fn foot(height: u16) -> u16 {
+    if height < 8 { 0 } else { (height / 2).clamp(4, 14) }
+}
+
+/// All that is said of a component, its numbers, and what answers it.
+fn whole<'a>(row: &Row, probing: Option<&str>, width: u16) -> Vec<Vec<Piece<'a>>> {
+    let wrapped = |text: &str, columns: u16| format::wrap(&format::plain(text), columns);
+    let mut lines = Vec::new();
+    for said in &row.said {
+        let (glyph, _, role) = sign(said.state);
+        for (i, line) in wrapped(&said.text, width.saturating_sub(2)).into_iter().enumerate() {
+            lines.push(vec![
+                piece(if i == 0 { format!("{glyph} ") } else { "  ".into() }, role),
+                piece(line, Role::Text),
+            ]);
+        }
+        let remedy = said.remedy.iter().flat_map(|remedy| wrapped(remedy, width.saturating_sub(4)));
+        for (i, line) in remedy.enumerate() {
+            lines.push(vec![piece(if i == 0 { "  → " } else { "    " }, Role::Key), piece(line, Role::Text)]);
+        }
+    }
+    let muted = |text: String| wrapped(&text, width).into_iter().map(|line| vec![piece(line, Role::Muted)]);
+    lines.extend(Some(numbers(row)).filter(|text| !text.is_empty()).into_iter().flat_map(muted));
+    lines.extend(probing.map(str::to_owned).into_iter().flat_map(muted));
+    lines
+}
+
+impl View for PlatformView {
+    fn place(&self) -> Place {
+        Place::Platform
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        self.platform = Platform::of(cx.seen);
+        self.arrange(cx);
+        if let Some(key) = self.wanted.take() {
+            self.select(&Place::Component(key), cx);
+        }
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let (all, shown) = (&self.platform.components, &self.shown);
+        self.list.hold();
+        if self.list.go(command, shown.len(), Self::page(cx), |i| all[shown[i]].key.clone()) {
+            return None;
+        }
+        if command == Command::Escape {
+            self.filter.clear();
+            self.refresh(cx);
+        }
+        None
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        if self.shown.is_empty() {
+            let text = match self.platform.components.is_empty() {
+                true => {
+                    "nothing around the cluster is configured: `wheelhouse help platform` tells how to name it"
+                }
+                false => "no component matches the filter  esc shows all",
+            };
+            for (y, line) in (1..).zip(format::wrap(text, width.saturating_sub(5))) {
+                pen.put(4, y, width.saturating_sub(5), &line, Role::Muted);
+            }
+            return;
+        }
+        let names = if width < 100 { 22 } else { 32 };
+        let wide = width >= 140;
+        let numbers_at = if wide { width - 58 } else { width };
+        pen.put(4, 0, names, "COMPONENT", Role::Title);
+        pen.put(5 + names, 0, width, "WHAT IS KNOWN", Role::Title);
+        if wide {
+            pen.put(numbers_at, 0, 50, "NUMBERS", Role::Title);
+        }
+        pen.put_right(width.saturating_sub(1), 0, 8, "ANSWERED", Role::Title);
+        for (line, i) in self.list.window(self.shown.len(), Self::page(cx)).enumerate() {
+            let (y, row) = (line as u16 + 1, self.row(i));
+            let (glyph, _, role) = sign(row.state);
+            pen.put(2, y, 1, glyph, role);
+            pen.put(4, y, names, &name(&row.key, names), Role::Text);
+            let tone = if row.state > LinkState::Notice { Role::Text } else { Role::Muted };
+            let end = if wide { numbers_at } else { width.saturating_sub(8) };
+            let text = format::plain(row.text());
+            pen.put(5 + names, y, end.saturating_sub(6 + names), &text, tone);
+            if wide {
+                pen.put(numbers_at, y, 50, &numbers(row), Role::Muted);
+            }
+            let age: Cow<'_, str> = row.answered().map_or("–".into(), |at| cx.age(at).into());
+            pen.put_right(width.saturating_sub(1), y, 6, &age, Role::Muted);
+            if self.list.index() == i {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        let Some(room) = foot(pen.height()).checked_sub(1).filter(|room| *room > 0) else { return };
+        let Some(row) = self.selected() else { return };
+        let top = pen.height().saturating_sub(room);
+        let inner = width.saturating_sub(5);
+        let lines = whole(row, self.platform.probing.as_deref(), inner);
+        for (y, line) in (top..).zip(lines.iter().take(usize::from(room))) {
+            pen.line(4, y, inner, line);
+        }
+    }
+
+    fn status(&self, _cx: &Cx<'_>) -> String {
+        counted(
+            self.shown.len(),
+            self.platform.components.len(),
+            "component",
+            &self.filter,
+            &ORDERS,
+            self.order,
+        )
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let key = self.list.selected()?.clone();
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Component(key))])
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.list.selected().map(|key| key.name.to_string())
+    }
+
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.selected().map(|row| format::plain(&format!("{}: {}", row.key, row.text())).into_owned())
+    }
+
+    fn let_go(&mut self) {
+        self.list.release();
+    }
+
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Component(key) = what else { return };
+        if !self.shown.iter().any(|i| self.platform.components[*i].key == *key) {
+            self.filter.clear();
+            self.arrange(cx);
+        }
+        let (all, shown) = (&self.platform.components, &self.shown);
+        if let Some(i) = shown.iter().position(|i| all[*i].key == *key) {
+            self.list.put(i, shown.len(), Self::page(cx), |i| all[shown[i]].key.clone());
+        }
+    }
+}
