@@ -258,7 +258,10 @@ impl Session {
             Some(hosts) => hosts.to_vec(),
             None => Outside::hosts(seen).into_iter().collect(),
         };
-        let settled = self.seen.wait_for(|seen| !seen.around.looks() || seen.has_looked_at(&of(seen)));
+        let settled = self.seen.wait_for(|seen| {
+            (!seen.around.looks() || seen.has_looked_at(&of(seen)))
+                && (!self.config.platform.has_stores() || seen.has_heard_stores())
+        });
         let within = self.timeout.min(LOOKS_WITHIN);
         let _ = tokio::time::timeout(within, settled).await.map(|found| found.map(drop));
         self.seen.borrow().clone()
@@ -266,7 +269,7 @@ impl Session {
 
     /// Something of the platform around is configured.
     pub(super) fn has_platform(&self) -> bool {
-        self.config.platform.looks()
+        !self.config.platform.is_empty()
     }
 
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.

@@ -5,8 +5,12 @@
 //! deadline of its own, so that a place that hangs slows no other. What a place that does not answer was last seen to serve
 //! stays known; one host is asked of it once in a while.
 
+mod gluster;
 mod place;
+mod redis;
+mod replica;
 mod schedule;
+mod stores;
 mod stub;
 
 use std::{
@@ -29,15 +33,16 @@ use super::edge::{Certificates, convert};
 use crate::{
     cluster::{
         LinkState, Look, Observation, Outside, Seen, Served, Snapshot,
-        platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
+        platform::{Around, Asked, Component, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
     },
     wire::{
-        request,
+        Wire, request,
         tls::{self, Roots},
     },
 };
 use place::{Place, Target};
 use schedule::{Budget, Job, Schedule};
+pub use stores::{Place as StorePlace, Stores, follow as follow_stores};
 
 /// Looks under way at once.
 const AT_ONCE: usize = 8;
@@ -77,6 +82,8 @@ pub struct Configured {
     pub ca: Option<PathBuf>,
     /// The hosts of this tenant come first.
     pub first: Option<String>,
+    /// What holds data: Redis, servers with replicas, volumes.
+    pub stores: Stores,
     /// What is judged and shown of it.
     pub around: Around,
 }
@@ -86,12 +93,27 @@ pub struct Configured {
 pub(super) fn follow(
     configured: Configured,
     seen: watch::Receiver<Arc<Snapshot>>,
+    wire: Wire,
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    if configured.around.looks() {
-        tasks.spawn(Poller::new(configured, seen, into).run());
-    }
+    tasks.spawn(async move {
+        let stores = configured.stores.clone();
+        let poller = configured.around.looks().then(|| Poller::new(configured, seen, into.clone()));
+        // What is configured, all of it, before any of it is told.
+        let places =
+            poller.iter().flat_map(|poller| poller.places.values()).map(|place| place.component.clone());
+        let all = places.chain(stores.keys().into_iter().map(Component::new));
+        let all = all.map(|component| (component.name.clone(), component)).collect();
+        if into.send(Observation::Platform(Seen::All(all, Timestamp::now()))).await.is_err() {
+            return;
+        }
+        let mut stores = stores::follow(stores, Some(wire), into);
+        if let Some(poller) = poller {
+            poller.run().await;
+        }
+        while stores.join_next().await.is_some() {}
+    });
     tasks
 }
 
@@ -185,11 +207,7 @@ impl Poller {
     }
 
     async fn run(mut self) {
-        let all = self.places.values().map(|place| (place.component.name.clone(), place.component.clone()));
-        let all = Observation::Platform(Seen::All(all.collect(), Timestamp::now()));
-        if self.tell(all).await.is_err()
-            || self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err()
-        {
+        if self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err() {
             return;
         }
         let mut running = JoinSet::new();

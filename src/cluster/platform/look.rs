@@ -89,6 +89,18 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// All that holds data has answered or said why not, volumes of storage nodes that answer counted in.
+    pub fn has_heard_stores(&self) -> bool {
+        let has = |kind| self.platform.items.keys().any(|key| key.kind == kind);
+        let answers = |(key, component): (&ComponentKey, &Arc<super::Component>)| {
+            key.kind == ComponentKind::StorageNode && component.link.is_live()
+        };
+        let volumes = !self.platform.items.iter().any(answers) || has(ComponentKind::Volume);
+        self.platform.freshness.is_known()
+            && volumes
+            && self.platform.values().all(|component| component.link != Freshness::Connecting)
+    }
+
     /// Every place around has answered or said why not, and where it answers these hosts have been looked at.
     pub fn has_looked_at(&self, hosts: &[Arc<str>]) -> bool {
         let looks =

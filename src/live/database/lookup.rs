@@ -11,7 +11,11 @@ use crate::{
 };
 
 /// The password under a key of a Secret.
-pub(super) async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretString, String> {
+pub(in crate::live) async fn fetch(
+    wire: Option<&Wire>,
+    secret: &Key,
+    key: &str,
+) -> Result<SecretString, String> {
     let cannot = |why: String| format!("the Secret {secret} with the password cannot be read: {why}");
     let client = wire.ok_or_else(|| cannot("no cluster is configured".into()))?.client().await;
     let api: Api<v1::Secret> = Api::namespaced(client.map_err(cannot)?, &secret.namespace);
