@@ -23,6 +23,9 @@ pub(super) struct PlatformArgs {
     /// The failover sheet of the servers with replicas: evidence and commands, none of which is run
     #[arg(long, conflicts_with = "kind")]
     failover: bool,
+    /// The script that storage nodes run for wheelhouse (`wheelhouse help platform`)
+    #[arg(long, conflicts_with_all = ["kind", "failover"])]
+    script: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
     output: Shape,
@@ -47,6 +50,9 @@ struct PlatformJson<'a> {
 }
 
 pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failure> {
+    if args.script {
+        return table::print(include_str!("../package/wheelhouse-look"));
+    }
     let mut session = session::open(common).await?;
     if !session.has_platform() {
         return Err(Failure::Usage(

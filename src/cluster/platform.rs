@@ -244,6 +244,8 @@ pub struct Around {
     pub probes: u32,
     /// Redis servers.
     pub redis: Vec<redis::Wanted>,
+    /// The key of the tenants' ConfigMaps under which the place of their sessions stands.
+    pub session_key: Option<Arc<str>>,
     /// Servers with replicas.
     pub replicas: Vec<replica::Wanted>,
     /// The Service that leads to the primary.

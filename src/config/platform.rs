@@ -47,6 +47,9 @@ pub struct Platform {
     /// Redis servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redis: Vec<Redis>,
+    /// The key of the tenants' ConfigMaps under which the place of their sessions stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<String>,
     /// Servers with replicas: the primary and its replicas.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<Replica>,
@@ -75,6 +78,7 @@ impl Default for Platform {
             deep_every: Span(Duration::from_secs(600)),
             ca: None,
             redis: Vec::new(),
+            session_key: None,
             replicas: Vec::new(),
             read_write: None,
             read_only: None,
@@ -275,6 +279,7 @@ pub fn around(platform: &Platform) -> Around {
         floating: platform.floating.as_ref().map(|at| at.to_string().into()),
         nodes: !platform.ingress_nodes.is_empty() || platform.node_port.is_some(),
         probes: platform.probes.0,
+        session_key: platform.session_key.as_deref().map(Into::into),
         redis: platform.redis.iter().map(Redis::wanted).collect(),
         replicas: platform.replicas.iter().map(Replica::wanted).collect(),
         read_write: platform.read_write.as_ref().map(|service| service.0.clone()),

@@ -360,6 +360,12 @@ pub const SECTIONS: &[Section] = &[
                 "[{ name = \"redis-1\", address = \"10.0.0.31\", sentinel = [\"10.0.0.41\", \"10.0.0.42\"], password = { env = \"REDIS\" } }]",
             ),
             such_as(
+                "session-key",
+                "The key of the tenants' ConfigMaps under which the place of their sessions stands: it is compared with the master. \
+                 Of its value host and port alone are kept.",
+                "\"REDIS_HOST\"",
+            ),
+            such_as(
                 "replicas",
                 "A MySQL or MariaDB primary and its replicas (port 3306 unless one is named); also as [[platform.replicas]]. \
                  machine, user, password, tls-ca and tls-name may be left out.",

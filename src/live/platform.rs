@@ -5,6 +5,7 @@
 //! deadline of its own, so that a place that hangs slows no other. What a place that does not answer was last seen to serve
 //! stays known; one host is asked of it once in a while.
 
+mod endpoint;
 mod gluster;
 mod place;
 mod redis;
@@ -40,9 +41,10 @@ use crate::{
         tls::{self, Roots},
     },
 };
+pub use endpoint::Place as StorePlace;
 use place::{Place, Target};
 use schedule::{Budget, Job, Schedule};
-pub use stores::{Place as StorePlace, Stores, follow as follow_stores};
+pub use stores::{Stores, follow as follow_stores};
 
 /// Looks under way at once.
 const AT_ONCE: usize = 8;

@@ -61,6 +61,11 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Cluster(|s| of(s, "platform-redis-writes")),
     },
     Rule {
+        name: "platform-redis-clients",
+        doc: "ConfigMaps of tenants name a Redis server as the place of sessions that is not the master.",
+        check: Check::Cluster(|s| of(s, "platform-redis-clients")),
+    },
+    Rule {
         name: "platform-redis-evictions",
         doc: "Redis has evicted keys in the last 10 min: on a store of sessions users are logged out, without any error.",
         check: Check::Cluster(|s| of(s, "platform-redis-evictions")),
@@ -119,6 +124,12 @@ pub(super) const RULES: &[Rule] = &[
         name: "platform-replica-writable",
         doc: "A replica takes writes (read_only is off), or the primary takes none.",
         check: Check::Cluster(|s| of(s, "platform-replica-writable")),
+    },
+    Rule {
+        name: "platform-replica-service",
+        doc: "The read-write Service leads to a server that takes no writes or to several, or the read-only one to one that \
+              takes writes or does not replicate.",
+        check: Check::Cluster(|s| of(s, "platform-replica-service")),
     },
     Rule {
         name: "platform-replica-right",

@@ -135,3 +135,114 @@ pub fn lost_with(seen: &Snapshot, lost: &[NodeName], keeps_daemons: bool) -> Vec
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::{
+        Freshness,
+        platform::{
+            Around,
+            redis::{self, RedisFacts, RedisRole, SentinelFacts, Watched},
+            volume::{self, HealCount, StorageFacts, VolumeFacts},
+        },
+    };
+
+    fn at() -> Timestamp {
+        Timestamp::from_second(1_795_925_000).unwrap()
+    }
+
+    fn seen() -> Snapshot {
+        let redis = |n: u16| redis::Wanted {
+            name: format!("redis-{n}").into(),
+            address: format!("10.0.0.{n}:6379").into(),
+            sentinels: vec!["s:26379".into()],
+            machine: Some(format!("vm-{n}").as_str().into()),
+            ..redis::Wanted::default()
+        };
+        let node = |n: u16| volume::Wanted {
+            name: format!("gluster-{n}").into(),
+            machine: Some(format!("vm-{n}").as_str().into()),
+        };
+        let around = Around {
+            redis: [1, 2].map(redis).to_vec(),
+            storage: [1, 2, 3].map(node).to_vec(),
+            ..Around::default()
+        };
+        let mut seen = Snapshot { around: Arc::new(around), at: at(), ..Snapshot::default() };
+        seen.platform.freshness = Freshness::Live { since: at() };
+        let mut put = |kind, name: &str, facts| {
+            let key = ComponentKey::new(kind, name);
+            let component = Component::new(key.clone()).read(facts, None, at());
+            seen.platform.items.insert(key, Arc::new(component));
+        };
+        for (n, role) in [
+            (1, json!(["master", 9, [["10.0.0.2", "6379", "9"]]])),
+            (2, json!(["slave", "10.0.0.1", 6379, "connected", 9])),
+        ] {
+            let facts = RedisFacts::read(RedisRole::read(&role), None, vec![], None, at());
+            put(ComponentKind::Redis, &format!("redis-{n}"), Facts::Redis(facts));
+        }
+        let watched =
+            Watched { name: "mymaster".into(), address: "10.0.0.1:6379".into(), ..Watched::default() };
+        put(
+            ComponentKind::Sentinel,
+            "s:26379",
+            Facts::Sentinel(SentinelFacts { masters: vec![watched], denied: vec![] }),
+        );
+        for n in 1..=3 {
+            let own = format!("Volume1.Brick{n}.status: Started\nVolume1.Brick{n}.port_registered: 1\n");
+            let bricks = (1..=3).map(|n| format!("Volume1.Brick{n}.path: g{n}:/b\n")).collect::<String>();
+            let text = format!(
+                "[Global]\n[Volumes]\nVolume1.name: uploads\nVolume1.status: Started\nVolume1.replica_count: 3\n{bricks}{own}"
+            );
+            put(
+                ComponentKind::StorageNode,
+                &format!("gluster-{n}"),
+                Facts::Storage(StorageFacts::read(&text).unwrap()),
+            );
+        }
+        let count = HealCount::read(
+            "Brick g1:/b\nNumber of entries: 0\nBrick g2:/b\nNumber of entries: 0\nBrick g3:/b\nNumber of entries: 0\n",
+        );
+        let facts = VolumeFacts { count: Some((at(), count.unwrap())), ..VolumeFacts::default() };
+        put(ComponentKind::Volume, "uploads", Facts::Volume(facts));
+        seen
+    }
+
+    fn told(lost: &[&str]) -> Vec<(String, bool)> {
+        let lost: Vec<NodeName> = lost.iter().map(|name| (*name).into()).collect();
+        lost_with(&seen(), &lost, false).iter().map(|loss| (loss.sentence(), loss.grave)).collect()
+    }
+
+    #[test]
+    fn what_a_machine_takes_with_it_is_told_and_what_that_does_to_the_rest() {
+        let platform = Platform::of(&seen());
+        assert!(platform.components.iter().all(|row| row.state == LinkState::Ok), "{platform:#?}");
+        assert_eq!(
+            told(&["vm-1"]),
+            [
+                ("storage node gluster-1 lost".to_owned(), false),
+                ("volume uploads 1 of 3 bricks is down (g1:/b): it serves from the others".to_owned(), false),
+                (
+                    "Redis redis-1 lost; 1 sentinel names it the master: nobody takes writes until another is chosen".to_owned(),
+                    true
+                ),
+            ]
+        );
+        let both = told(&["vm-2", "vm-3"]);
+        let (volume, grave) = both.iter().find(|(text, _)| text.starts_with("volume")).unwrap();
+        assert!(*grave && volume.contains("clients can neither read nor write"), "{volume}");
+        assert_eq!(told(&["vm-9"]), []);
+        // Who does not answer is nobody's loss.
+        let mut seen = seen();
+        let key = ComponentKey::new(ComponentKind::Redis, "redis-1");
+        let silent = seen.platform.items[&key].failed(Trouble::Refused, "x", at());
+        seen.platform.items.insert(key, Arc::new(silent));
+        let lost = lost_with(&seen, &["vm-1".into()], false);
+        assert!(lost.iter().all(|loss| loss.component.kind != ComponentKind::Redis), "{lost:?}");
+    }
+}

@@ -15,6 +15,8 @@ use crate::cluster::{Line, NodeName, Table, clocks::Dated, values::is_on};
 mod failover;
 mod gtid;
 mod judge;
+mod server;
+mod services;
 
 pub use failover::{Candidate, FailoverSheet, failover};
 pub use gtid::Gtids;

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::stores::{Why, pause_after, send};
+use super::endpoint::{Why, pause_after, send};
 use crate::{
     cluster::{
         Observation, Trouble,

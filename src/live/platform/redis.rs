@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::sleep};
 
-use super::stores::{Place, Why, pause_after, send};
+use super::endpoint::{Place, Why, pause_after, send};
 use crate::{
     cluster::{
         Observation,

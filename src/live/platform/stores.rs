@@ -5,26 +5,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use secrecy::SecretString;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
-use super::{gluster, redis, replica};
+use super::{
+    endpoint::{Place, Why, pause_after, send},
+    gluster, redis, replica,
+};
 use crate::{
     cluster::{
-        Observation, Seen, Trouble,
+        Observation, Trouble,
         platform::{Component, ComponentKey, ComponentKind},
     },
-    live::database::{
-        Account, Password,
-        configured::resolve,
-        lookup::fetch,
-        watch::{self, watch},
-    },
-    wire::{
-        Wire,
-        sql::{Failure, Tls},
-    },
+    live::database::{Account, configured::resolve, watch::watch},
+    wire::Wire,
 };
 
 /// What holds data, as configured.
@@ -44,81 +37,6 @@ pub struct Stores {
     pub every: Duration,
     /// The same of storage nodes.
     pub storage_every: Duration,
-}
-
-/// Where a Redis server or sentinel is, and who asks.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// The user; otherwise the default one.
-    pub user: Option<String>,
-    /// The password, or why it cannot be known.
-    pub password: Result<Password, String>,
-    /// TLS, where it is wanted.
-    pub tls: Option<Tls>,
-}
-
-/// Who asks, with the password at hand.
-pub(super) struct Ready {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<SecretString>,
-    pub(super) tls: Option<Tls>,
-}
-
-/// Why an endpoint does not answer.
-pub(super) struct Why {
-    trouble: Trouble,
-    text: String,
-}
-
-impl Why {
-    pub(super) fn new(trouble: Trouble, text: String) -> Self {
-        Self { trouble, text }
-    }
-
-    pub(super) fn trouble(&self) -> Trouble {
-        self.trouble
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The component after that.
-    pub(super) fn tell(&self, component: &Component) -> Component {
-        component.failed(self.trouble, &self.text, Timestamp::now())
-    }
-}
-
-impl From<Failure> for Why {
-    fn from(failure: Failure) -> Self {
-        Self { trouble: watch::trouble(&failure), text: failure.text }
-    }
-}
-
-impl Place {
-    pub(super) async fn account(&self, wire: Option<&Wire>) -> Result<Ready, Why> {
-        let denied = |why: String| Why::new(Trouble::Denied, why);
-        let password = match self.password.clone().map_err(denied)? {
-            Password::Known(password) => password,
-            Password::Secret(secret, key) => Some(fetch(wire, &secret, &key).await.map_err(denied)?),
-        };
-        Ok(Ready { user: self.user.clone(), password, tls: self.tls.clone() })
-    }
-}
-
-/// Tells what is known of a component now; whether anybody listens.
-pub(super) async fn send(into: &mpsc::Sender<Observation>, component: &Component) -> bool {
-    let news = Seen::Put(component.name.clone(), component.clone());
-    into.send(Observation::Platform(news)).await.is_ok()
-}
-
-/// How long to wait before the next round.
-pub(super) fn pause_after(trouble: Option<Trouble>, pause: Duration, every: Duration) -> Duration {
-    watch::pause_after(trouble, pause, every)
 }
 
 impl Stores {

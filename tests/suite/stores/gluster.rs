@@ -9,6 +9,8 @@ use std::{
     process::{Command, Output},
 };
 
+use wheelhouse::cluster::platform::volume::{HealCount, HealSummary, StorageFacts};
+
 use crate::program::{Demo, text};
 
 fn here(path: &str) -> PathBuf {
@@ -51,6 +53,32 @@ fn path(folder: &Path) -> String {
 
 fn asked(folder: &Path) -> String {
     fs::read_to_string(folder.join("asked")).unwrap_or_default()
+}
+
+#[test]
+fn whatever_gluster_wrote_is_read_or_told_in_a_line_without_control_characters() {
+    let mut read = 0;
+    for file in fs::read_dir(here("tests/captures/platform/gluster")).expect("the recorded replies") {
+        let bytes = fs::read(file.expect("a file").path()).expect("a file");
+        let recorded = String::from_utf8_lossy(&bytes);
+        // Cut off at any place, and with a colour in it as a file name once carried.
+        let cut: String = recorded.chars().take(recorded.chars().count() / 2).collect();
+        let coloured = recorded.replace("uploads", "up\u{1b}[31mloads");
+        for text in [&*recorded, &cut, &coloured] {
+            let count = HealCount::read(text)
+                .map(|count| count.bricks.iter().map(|(name, _)| name.to_string()).collect());
+            let summary =
+                HealSummary::read(text).map(|s| s.bricks.iter().map(|b| b.name.to_string()).collect());
+            let names = |s: StorageFacts| s.volumes.iter().map(|volume| volume.name.to_string()).collect();
+            let state = StorageFacts::read(text).map(names);
+            for said in [count, summary, state] {
+                let lines: Vec<String> = said.unwrap_or_else(|why| vec![why]);
+                assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+            }
+        }
+        read += 1;
+    }
+    assert!(read > 50, "{read}");
 }
 
 #[test]
@@ -128,7 +156,7 @@ fn storage_nodes_are_asked_over_the_users_own_ssh_and_nothing_else_is_sent() {
         here("src/package/wheelhouse-look").display()
     );
     program(folder, "ssh", &ssh);
-    let demo = Demo::cluster("demo --seed 1 --tenants 3 --nodes 3 --serve");
+    let demo = Demo::cluster("--tenants 3 --nodes 3 --seed 7 --scenario calm --speed 1");
     let config = demo.home.path("around.toml");
     let nodes = ["gluster-1", "gluster-3"];
     let nodes =

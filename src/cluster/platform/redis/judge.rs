@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{RedisFacts, RedisInfo, RedisRole, SentinelFacts, Wanted, Watched};
 use crate::cluster::{
-    LinkState, Memory, Snapshot, Trouble,
-    platform::{Component, ComponentKey, ComponentKind, Facts, Growth, Judged, of_kind},
+    LinkState, Memory, Pool, Snapshot, Trouble,
+    platform::{Component, ComponentKey, ComponentKind, Facts, Growth, Judged, few, of_kind},
     words::{count, span},
 };
 
@@ -60,7 +60,9 @@ pub(in crate::cluster::platform) fn judge(seen: &Snapshot) -> Vec<Judged> {
     for (name, servers) in sets {
         let set = Set::of(name, servers, &sentinels);
         for server in &set.servers {
-            all.extend(set.server(server));
+            let mut said = set.server(server);
+            said.extend(set.pointed_to(seen, server));
+            all.extend(said);
         }
         for view in &set.views {
             let told = |rule| {
@@ -227,6 +229,36 @@ impl<'a> Set<'a> {
             first.numbers = numbers(said);
         }
         all
+    }
+
+    /// ConfigMaps of tenants that name a server which is not the master: what is written there is refused, or lost.
+    fn pointed_to(&self, seen: &Snapshot, server: &Server<'a>) -> Option<Judged> {
+        seen.around.session_key.as_ref()?;
+        let master = match self.master() {
+            Some(master) => master,
+            None => {
+                let mut masters = self.servers.iter().filter(|server| server.is_master());
+                masters.next().filter(|_| masters.next().is_none())?
+            }
+        };
+        if master.key == server.key {
+            return None;
+        }
+        let here = |pool: &&Arc<Pool>| pool.sessions.iter().any(|at| *at == server.wanted.address);
+        let named: Vec<_> = seen.pools.values().filter(here).map(|pool| pool.key.to_string()).collect();
+        if named.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = named.iter().map(String::as_str).collect();
+        let what = if named.len() == 1 { "ConfigMap" } else { "ConfigMaps" };
+        let verb = if named.len() == 1 { "names" } else { "name" };
+        let text = format!(
+            "is not the master ({} is), and {what} {} {verb} it as the place of sessions: users cannot log in there",
+            master.key.name,
+            few(&names)
+        );
+        let answer = "let a Service follow the master and name that, or name the master: the session handler of PHP knows no sentinel";
+        Some(server.judged(LinkState::Broken, text).rule("platform-redis-clients").remedy(answer))
     }
 
     fn silent(&self, server: &Server<'a>) -> Judged {

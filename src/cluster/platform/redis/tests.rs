@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::cluster::{
-    Freshness, LinkState, Slice, Snapshot, Trouble,
+    Freshness, Key, LinkState, Pool, Slice, Snapshot, Trouble,
     platform::{Around, Component, ComponentKey, ComponentKind, Facts, Judged, Platform},
 };
 
@@ -345,4 +345,28 @@ fn flat_lists_are_read_as_maps_are() {
         let _ = (RedisRole::read(&odd), Watched::read(&odd), Watched::default().at(&odd));
     }
     let _ = RedisInfo::read("::::\ndb0:x\nerrorstat_:count\nused_memory:-1\n");
+}
+
+#[test]
+fn where_the_tenants_point_is_compared_with_the_master_of_now() {
+    let mut lab = Lab::new().see(&state!("failed_over"), 0);
+    let mut around = (*lab.seen.around).clone();
+    around.session_key = Some("REDIS_HOST".into());
+    lab.seen.around = Arc::new(around);
+    for (tenant, host) in
+        [("acme", "127.0.0.1:6402"), ("globex", "127.0.0.1:6403"), ("initech", "redis.db.svc")]
+    {
+        let data = [("REDIS_HOST".to_owned(), host.to_owned())].into();
+        let key = Key::new(tenant, "env");
+        let pool = Pool::read(key.clone(), Default::default(), &data, Some("REDIS_HOST")).unwrap();
+        lab.seen.pools.items.insert(key, Arc::new(pool));
+    }
+    lab.seen.surveyed.forget();
+    let told: Vec<_> = lab.wrong().into_iter().filter(|w| w.2 == "platform-redis-clients").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        told[0].0,
+        "Redis redis-6402 is not the master (redis-6403 is), and ConfigMap acme/env names it as the place of sessions: users \
+         cannot log in there"
+    );
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Gtids,
-    judge::{Server, followers, servers, source},
+    server::{Server, followers, servers, source},
 };
 use crate::cluster::Snapshot;
 

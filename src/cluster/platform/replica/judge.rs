@@ -7,10 +7,14 @@
 
 use jiff::Timestamp;
 
-use super::{Channel, Numbers, ReplicaFacts, Wanted, source_of};
+use super::{
+    Channel, Numbers, ReplicaFacts,
+    server::{Server, followers, servers, source},
+    services,
+};
 use crate::cluster::{
     Freshness, LinkState, Snapshot, Trouble,
-    platform::{Component, ComponentKey, ComponentKind, Facts, Judged, of_kind},
+    platform::Judged,
     words::{count, span},
 };
 
@@ -19,65 +23,13 @@ const BEHIND: i64 = 30;
 /// Seconds behind from which what is read there is of the past.
 const FAR_BEHIND: i64 = 300;
 
-/// A server as configured, and what is known of it.
-#[derive(Clone, Copy)]
-pub(super) struct Server<'a> {
-    pub(super) key: &'a ComponentKey,
-    pub(super) component: &'a Component,
-    pub(super) wanted: &'a Wanted,
-    /// What it said last.
-    pub(super) said: Option<&'a ReplicaFacts>,
-}
-
-impl<'a> Server<'a> {
-    pub(super) fn now(&self) -> Option<&'a ReplicaFacts> {
-        self.said.filter(|_| self.component.link.is_live())
-    }
-
-    pub(super) fn channels(&self) -> &'a [Channel] {
-        self.said.and_then(|said| said.channels.as_deref()).unwrap_or_default()
-    }
-
-    fn judged(&self, state: LinkState, text: impl Into<String>) -> Judged {
-        Judged::new(self.key, state, text)
-    }
-}
-
-/// The servers that are configured, with what is known of them.
-pub(super) fn servers(seen: &Snapshot) -> Vec<Server<'_>> {
-    let mut all = Vec::new();
-    for (key, component) in of_kind(seen, ComponentKind::Replica) {
-        let Some(wanted) = seen.around.replicas.iter().find(|wanted| wanted.name == key.name) else {
-            continue;
-        };
-        let said = match component.status.as_deref() {
-            Some(Facts::Replica(facts)) => Some(facts),
-            _ => None,
-        };
-        all.push(Server { key, component, wanted, said });
-    }
-    all
-}
-
-/// Whom a server follows.
-pub(super) fn source<'a>(channel: &Channel, servers: &'a [Server<'a>]) -> Option<&'a Server<'a>> {
-    source_of(channel, servers, |server| {
-        (&server.wanted.address, server.said.and_then(|said| said.server_id))
-    })
-}
-
-/// How many servers follow this one.
-pub(super) fn followers(server: &Server<'_>, servers: &[Server<'_>]) -> usize {
-    let follows = |other: &&Server<'_>| {
-        other.channels().iter().any(|channel| source(channel, servers).is_some_and(|s| s.key == server.key))
-    };
-    servers.iter().filter(|other| other.key != server.key).filter(follows).count()
-}
-
 /// What the servers are found to be, at least one line each.
 pub(in crate::cluster::platform) fn judge(seen: &Snapshot) -> Vec<Judged> {
     let servers = servers(seen);
-    servers.iter().flat_map(|server| one(server, &servers)).collect()
+    let mut found: Vec<_> = servers.iter().flat_map(|server| one(server, &servers)).collect();
+    let led = services::judge(seen, &servers, &found);
+    found.extend(led);
+    found
 }
 
 fn one(server: &Server<'_>, servers: &[Server<'_>]) -> Vec<Judged> {
@@ -142,7 +94,7 @@ fn silent(server: &Server<'_>, followed: usize) -> Judged {
                 "does not answer: {why}; it is the primary of {}: nobody takes writes",
                 count(n, "replica")
             ),
-            "compare the replicas and read the sheet: `wheelhouse platform --failover`",
+            "read the failover sheet: `:recovery`, or `wheelhouse platform --failover`",
         ),
     };
     server.judged(state, text).rule("platform-replica-down").remedy(answer).since(since)

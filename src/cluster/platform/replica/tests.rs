@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::cluster::{
-    Freshness, LinkState, Slice, Snapshot, Trouble,
+    EndpointSlice, Freshness, Key, LinkState, Slice, Snapshot, Trouble,
     platform::{Around, Component, ComponentKey, ComponentKind, Facts, Judged, Platform},
 };
 
@@ -330,4 +330,50 @@ fn the_sheet_fences_first_and_names_the_most_advanced() {
     assert!(
         sheet.unproven.iter().any(|line| line == "db-3 does not answer: it may hold more than the others")
     );
+}
+
+#[test]
+fn services_lead_to_the_server_that_takes_writes_and_to_replicas_that_replicate() {
+    let with = |rw: &[&str], ro: &[&str], lab: Lab| {
+        let mut lab = lab;
+        let mut around = (*lab.seen.around).clone();
+        around.read_write = Some(Key::new("db", "mysql-rw"));
+        around.read_only = Some(Key::new("db", "mysql-ro"));
+        lab.seen.around = Arc::new(around);
+        for (name, hosts) in [("mysql-rw", rw), ("mysql-ro", ro)] {
+            let key = Key::new("db", format!("{name}-abc"));
+            let slice = EndpointSlice {
+                key: key.clone(),
+                service: Some(name.into()),
+                total: 1,
+                ready: 1,
+                ports: vec![],
+                elsewhere: hosts.iter().map(|host| Arc::from(*host)).collect(),
+            };
+            lab.seen.endpoint_slices.items.insert(key, Arc::new(slice));
+        }
+        lab.seen.surveyed.forget();
+        let platform = Platform::of(&lab.seen);
+        let told = platform.wrong().filter(|judged| judged.rule == Some("platform-replica-service"));
+        told.map(|judged| format!("{} {}", judged.key.name, judged.text)).collect::<Vec<_>>()
+    };
+    let healthy = Lab::healthy;
+    assert!(with(&["127.0.5.1"], &["127.0.5.2", "127.0.5.3"], healthy()).is_empty());
+    assert_eq!(
+        with(&["127.0.5.2"], &["127.0.5.3"], healthy()),
+        ["db-2 is where the read-write Service db/mysql-rw leads, and is read-only: writes fail (1290)"]
+    );
+    assert_eq!(
+        with(&["127.0.5.1", "127.0.5.2"], &[], healthy()),
+        ["db-2 is behind the read-write Service db/mysql-rw, as 1 other server: one alone should be"]
+    );
+    assert_eq!(
+        with(&["127.0.5.1"], &["127.0.5.1", "127.0.5.2"], healthy().with(2, facts!("io_stopped", "n2"))),
+        [
+            "db-1 is the primary and behind the read-only Service db/mysql-ro",
+            "db-2 is still behind the read-only Service db/mysql-ro: clients read what is old or strayed"
+        ]
+    );
+    // What is not configured is not compared.
+    assert!(with(&["192.0.2.1"], &[], healthy()).is_empty());
 }

@@ -255,22 +255,6 @@ fn what_is_no_answer_is_not_known_and_no_panic() {
     // A dash is no number.
     let info = HealSummary::read(capture!("brick_hung.heal-info.xml")).unwrap();
     assert_eq!(info.split_brain(), None);
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/platform/gluster");
-    let mut read = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        let text = String::from_utf8_lossy(&bytes);
-        for said in [
-            HealCount::read(&text).map(|_| ()),
-            HealSummary::read(&text).map(|_| ()),
-            StorageFacts::read(&text).map(|_| ()),
-        ] {
-            // What others wrote is told without what a terminal would obey.
-            assert!(said.is_ok() || said.is_err_and(|why| !why.contains(char::is_control)));
-        }
-        read += 1;
-    }
-    assert!(read > 50, "{read}");
 }
 
 #[test]
