@@ -31,6 +31,7 @@ mod outages;
 pub mod platform;
 mod probe;
 mod read;
+pub mod registry;
 mod revisions;
 mod slim;
 mod source;
@@ -120,8 +121,10 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
         let _database = scope.database.clone().map(|d| database::follow(d, Some(wire.clone()), tell.clone()));
         // Who looks around reads what is seen; that is nobody for whom the sources are kept open.
         let (newest, seen) = watch::channel(Arc::new(first.clone()));
-        let _platform =
-            scope.platform.clone().map(|around| platform::follow(around, seen, wire.clone(), tell.clone()));
+        let _platform = scope
+            .platform
+            .clone()
+            .map(|around| platform::follow(around, Some(wire.clone()), seen, tell.clone()));
         let _sources = sources(&wire, &scope, &clock, tell);
         let publish = Publish { outside: publish, newest };
         fold(first, reports, publish, scope.publish_at_most_every, &clock).await;

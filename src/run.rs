@@ -38,7 +38,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     cluster::Snapshot,
     plan::{Approved, Check},
-    wire::{Logins, Wire},
+    wire::{Logins, Wire, registry::Registries},
 };
 use drive::{Begin, Driver};
 
@@ -71,6 +71,8 @@ pub struct Access {
     pub state_dir: PathBuf,
     /// How to log in to the endpoints of the database; `None`: none is configured.
     pub database: Option<Logins>,
+    /// How the registry of images is asked.
+    pub registries: Registries,
     /// How long a lease is good without being renewed, in seconds.
     pub lease_seconds: u32,
 }

@@ -14,9 +14,16 @@ use clap::Args;
 use super::{Common, Failure, screen, session, table};
 use crate::{
     cockpit,
-    config::{self, Address, Config, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql},
+    config::{
+        self, Address, Config, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql,
+        platform::{BaseUrl, Edge, HttpUrl, Place, Plain, Platform, Registry, RegistryName, UrlPath},
+    },
     demo,
 };
+
+/// Processes of each edge of the embedded cluster, and the connections that each takes.
+const EDGE_WORKERS: u32 = 4;
+const EDGE_CONNECTIONS: u32 = 512;
 
 /// The context of the embedded cluster.
 pub(super) const DEMO: &str = "demo";
@@ -37,8 +44,9 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What is going on: calm, node-recovered, pressure, host-stolen, or in the database: galera-degraded,
-    /// galera-no-quorum, galera-all-down, flow-control, proxysql-drift, writer-lost
+    /// What is going on: calm, node-recovered, pressure, host-stolen; around the cluster: certificate-expiring, edge-stale,
+    /// registry-lost; or in the database: galera-degraded, galera-no-quorum, galera-all-down, flow-control, proxysql-drift,
+    /// writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0: its time stands
@@ -105,7 +113,7 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     let path = std::path::absolute(&path).unwrap_or(path);
     config.kubeconfig = Some(path.clone());
     config.context = None;
-    let passwords = point_at(&mut config, cluster.database(), &path, args.nodes as usize)?;
+    let passwords = point_at(&mut config, &cluster, &path, args.nodes as usize)?;
     let written = write_config(&config, args.config_out.as_deref())
         .and_then(|()| write_recovered(cluster.database(), args.config_out.as_deref()));
     let result = match written {
@@ -122,20 +130,69 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     result
 }
 
-/// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, with
-/// the passwords in files beside the kubeconfig. Returns these files.
+/// A file beside the kubeconfig.
+fn beside(kubeconfig: &Path, what: &str) -> PathBuf {
+    let mut path = kubeconfig.as_os_str().to_owned();
+    path.push(what);
+    path.into()
+}
+
+/// Names what stands around the cluster in the configuration, where it has anything, with the certificate of its authority
+/// and the password of its registry in files beside the kubeconfig. Returns these files.
+fn point_around(
+    config: &mut Config,
+    cluster: &demo::Cluster,
+    kubeconfig: &Path,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut platform = Platform::default();
+    let mut files = Vec::new();
+    if let Some(outside) = cluster.outside() {
+        let address = |at: &SocketAddr| Address { host: at.ip().to_string(), port: at.port() };
+        let ca = beside(kubeconfig, ".authority.pem");
+        write_private(&ca, &outside.authority)?;
+        files.push(ca.clone());
+        let edge = |proxy: &demo::Proxy| Edge {
+            name: proxy.name.clone(),
+            address: Place(address(&proxy.address)),
+            stub_status: Some(HttpUrl { at: address(&proxy.status), path: UrlPath("/stub_status".into()) }),
+            machine: None,
+            workers: Some(EDGE_WORKERS),
+            worker_connections: Some(EDGE_CONNECTIONS),
+        };
+        platform.edges = outside.edges.iter().map(edge).collect();
+        platform.floating = outside.floating.as_ref().map(|at| Place(address(at)));
+        platform.ingress_nodes = outside.nodes.iter().map(|(_, at)| Plain(address(at))).collect();
+        platform.ca = Some(ca.clone());
+        if let Some(images) = &outside.registry {
+            let password = beside(kubeconfig, ".registry-password");
+            write_private(&password, &format!("{}\n", images.login.1))?;
+            files.push(password.clone());
+            platform.registry = Some(Registry {
+                address: Some(BaseUrl(format!("https://{}", images.address))),
+                ca: Some(ca),
+                user: Some(images.login.0.into()),
+                password: Some(PasswordFrom::File(password)),
+                ..Registry::named(RegistryName(images.name.into()))
+            });
+        }
+    }
+    config.platform = platform;
+    Ok(files)
+}
+
+/// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, and what
+/// stands around the cluster, with the passwords in files beside the kubeconfig. Returns these files.
 pub(super) fn point_at(
     config: &mut Config,
-    database: &demo::database::Database,
+    cluster: &demo::Cluster,
     kubeconfig: &Path,
     nodes: usize,
-) -> Result<[PathBuf; 2], Failure> {
+) -> Result<Vec<PathBuf>, Failure> {
+    let database = cluster.database();
     let on = |i: usize| format!("worker-{}", i % nodes.max(1) + 1);
     let address = |at: &SocketAddr| Address { host: at.ip().to_string(), port: at.port() };
     let login = |(user, password): demo::database::Login, of: &str| {
-        let mut path = kubeconfig.as_os_str().to_owned();
-        path.push(format!(".{of}-password"));
-        let path = PathBuf::from(path);
+        let path = beside(kubeconfig, &format!(".{of}-password"));
         write_private(&path, &format!("{password}\n"))?;
         Ok((
             path.clone(),
@@ -154,7 +211,9 @@ pub(super) fn point_at(
         proxies.iter().cloned().map(|proxy| (ProxyAddress(proxy), "database/proxysql".into())).collect();
     let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
-    Ok([galera, proxysql])
+    let mut files = point_around(config, cluster, kubeconfig)?;
+    files.extend([galera, proxysql]);
+    Ok(files)
 }
 
 async fn serve(path: &Path) -> Result<(), Failure> {

@@ -128,7 +128,7 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     world::write_private(&kubeconfig, &cluster.kubeconfig())?;
     config.kubeconfig = Some(kubeconfig.clone());
     config.context = None;
-    let passwords = world::point_at(&mut config, cluster.database(), &kubeconfig, drill.nodes)?;
+    let passwords = world::point_at(&mut config, &cluster, &kubeconfig, drill.nodes)?;
     let colleague = kubeconfig.with_extension("toml");
     world::write_private(&colleague, &config.to_toml())?;
     let colleague = site::Colleague::new(colleague, site::home(&kubeconfig)?);

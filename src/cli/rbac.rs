@@ -9,7 +9,7 @@ use clap::{
 
 use super::{Common, Failure, output, session};
 use crate::{
-    config::{Config, PasswordFrom, ProxyEntry},
+    config::{Config, PasswordFrom, ProxyEntry, platform::PullSecret},
     run::rights::{RbacRole, Rule, Within},
 };
 
@@ -156,20 +156,29 @@ fn of_proxies(config: &Config) -> Vec<Granted> {
     namespaces.into_iter().map(granted).collect()
 }
 
-/// The Secrets with the passwords of the database, by their names.
+/// The Secrets with the passwords of the database and the login of the registry, by their names.
 fn of_secrets(config: &Config) -> Vec<Granted> {
-    let logins = [&config.galera.login, &config.proxysql.login];
-    let secrets = logins.into_iter().filter_map(|login| match &login.password {
+    const DATABASE: &str = "reads this password of the database";
+    const REGISTRY: &str = "reads this login of the registry";
+    let images = config.platform.registry.as_ref();
+    let passwords = [&config.galera.login, &config.proxysql.login].map(|login| (&login.password, DATABASE));
+    let passwords = passwords.into_iter().chain(images.map(|images| (&images.password, REGISTRY)));
+    let secrets = passwords.filter_map(|(password, about)| match password {
         Some(PasswordFrom::Secret(key)) => {
-            Some((key.secret.namespace.to_string(), key.secret.name.to_string()))
+            Some((Some(key.secret.namespace.to_string()), key.secret.name.to_string(), about))
         }
         _ => None,
     });
-    let secrets: BTreeSet<_> = secrets.collect();
-    let granted = |(namespace, name): (String, String)| Granted {
+    // Without a namespace it is that of every image: of this name alone, wherever it is.
+    let pull = images.and_then(|images| images.pull_secret.as_ref()).map(|PullSecret(namespace, name)| {
+        let namespace = namespace.as_deref().map(str::to_owned).or_else(|| config.namespace.clone());
+        (namespace, name.to_string(), REGISTRY)
+    });
+    let secrets: BTreeSet<_> = secrets.chain(pull).collect();
+    let granted = |(namespace, name, about): (Option<String>, String, &str)| Granted {
         name: format!("wheelhouse-secret-{name}"),
-        namespace: Some(namespace),
-        about: "reads this password of the database".into(),
+        namespace,
+        about: about.into(),
         rules: format!(
             "- apiGroups: [\"\"]\n  resources: [secrets]\n  resourceNames: [{}]\n  verbs: [get]\n",
             quoted(&name)

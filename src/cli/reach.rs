@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, headroom, session, table};
 use crate::{
-    cluster::{Chain, Freshness, Link, LinkState, Served, Snapshot},
+    cluster::{Chain, Freshness, Link, LinkState, Outside, Served, Snapshot},
     live::edge,
     ui,
     wire::tls::Roots,
@@ -66,6 +66,8 @@ struct TenantJson {
     state: LinkState,
     /// The first link that is broken.
     broken: Option<BrokenJson>,
+    /// Until when its certificates are valid: the first that ends; `null`: it is not known.
+    until: Option<jiff::Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -76,8 +78,16 @@ struct BrokenJson {
 }
 
 pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure> {
-    let mut session = session::open(common).await?;
-    let seen = session.observed_with_database().await?;
+    let mut session = session::open_first(common, args.tenant.as_deref()).await?;
+    let mut seen = session.with_database().await?;
+    let hosts = match &args.tenant {
+        Some(name) => Some(Outside::of(&seen).hosts_of(&headroom::tenant(&seen, name)?.name)),
+        None => None,
+    };
+    let hosts = hosts.map(|all| all.into_iter().filter(|host| !host.contains('*')).collect::<Vec<_>>());
+    if session.has_platform() {
+        seen = session.looked_around(hosts.as_deref()).await;
+    }
     let chains = match &args.tenant {
         Some(name) => vec![Chain::of(&seen, headroom::tenant(&seen, name)?)],
         None => seen.tenants.values().map(|tenant| Chain::of(&seen, tenant)).collect(),
@@ -85,7 +95,7 @@ pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure>
     let served = served(&args, &chains, &seen).await?;
     match args.output.output {
         Format::Json => {
-            let tenants = chains.into_iter().map(of_tenant).collect();
+            let tenants = chains.into_iter().map(|chain| of_tenant(chain, &seen)).collect();
             table::json(&AllJson { tenants, sources: sources(&seen), served })
         }
         Format::Table => {
@@ -149,9 +159,10 @@ fn sources(seen: &Snapshot) -> BTreeMap<&'static str, SourceJson<'_>> {
     seen.outside_sources().into_iter().map(|(name, freshness)| (name, json(freshness))).collect()
 }
 
-fn of_tenant(chain: Chain) -> TenantJson {
+fn of_tenant(chain: Chain, seen: &Snapshot) -> TenantJson {
     let broken = chain.broken().map(|(host, link)| BrokenJson { host: host.cloned(), link: link.clone() });
-    TenantJson { state: chain.state(), broken, chain }
+    let until = seen.tenants.get(&chain.tenant).and_then(|tenant| Chain::until(seen, tenant));
+    TenantJson { state: chain.state(), broken, until, chain }
 }
 
 /// A state in a sign and a word.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Common, Failure, table};
 use crate::{
-    cluster::{Freshness, Outside, Snapshot},
+    cluster::{Freshness, Outside, Snapshot, platform::ComponentKind},
     cockpit,
     config::{self, Config, Layers, Origin},
     live,
@@ -131,9 +131,18 @@ fn again(common: &Common, wire: &Wire) -> String {
 
 /// Connects, and starts to follow the cluster.
 pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
+    open_first(common, None).await
+}
+
+/// The same; the hosts of this tenant are looked at first.
+pub(super) async fn open_first(common: &Common, tenant: Option<&str>) -> Result<Session, Failure> {
     let config = configure(common)?;
     let wire = wire(&config).await?;
-    let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
+    let mut scope = cockpit::scope(&config);
+    if let Some(platform) = &mut scope.platform {
+        platform.first = tenant.map(str::to_owned);
+    }
+    let (seen, _) = live::observe(wire.clone(), scope);
     let again = again(common, &wire);
     Ok(Session { again, config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
 }
@@ -149,6 +158,8 @@ pub(super) struct OfDatabase {
     pub(super) again: String,
 }
 
+/// Seconds of the budget of looks that are spent at once.
+const AT_ONCE: usize = 5;
 /// How long hosts are looked at around before a command says what it knows.
 const LOOKS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the runs are waited for that may be about it.
@@ -243,25 +254,41 @@ fn reading(seen: &Snapshot) -> String {
 }
 
 impl Session {
-    /// The same as [`Session::observed`], once the database has settled as well.
+    /// The same as [`Session::observed`], once the database has settled as well, and the platform around.
     pub(super) async fn observed_with_database(&mut self) -> Result<Arc<Snapshot>, Failure> {
+        let seen = self.with_database().await?;
+        if self.has_platform() { Ok(self.looked_around(None).await) } else { Ok(seen) }
+    }
+
+    /// The same as [`Session::observed`], once the database has settled as well.
+    pub(super) async fn with_database(&mut self) -> Result<Arc<Snapshot>, Failure> {
         self.observed().await?;
         let settled = self.seen.wait_for(|snapshot| is_settled(&self.config, snapshot));
         let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
-        Ok(self.looked_around(None).await)
+        Ok(self.seen.borrow().clone())
     }
 
-    /// What is known once the places around have answered or said why not, and these hosts (without any: all of them) have
-    /// been looked at there, as far as that is done in a moment.
+    /// What is known once the places around have answered or said why not, and these hosts (without any: all of them, where
+    /// they are few enough to be looked at at once) have been looked at there, as far as that is done in a moment.
     pub(super) async fn looked_around(&mut self, hosts: Option<&[Arc<str>]>) -> Arc<Snapshot> {
         let of = |seen: &Snapshot| match hosts {
             Some(hosts) => hosts.to_vec(),
-            None => Outside::hosts(seen).into_iter().collect(),
+            None => {
+                let all = Outside::hosts(seen);
+                let most = seen.around.probes as usize * AT_ONCE / seen.platform.len().max(1);
+                if all.len() <= most { all.into_iter().collect() } else { Vec::new() }
+            }
         };
-        let settled = self.seen.wait_for(|seen| {
-            (!seen.around.looks() || seen.has_looked_at(&of(seen)))
-                && (!self.config.platform.has_stores() || seen.has_heard_stores())
-        });
+        let images = self.config.platform.registry.is_some();
+        let told = |seen: &Snapshot| {
+            let mut registries =
+                seen.platform.items.iter().filter(|(key, _)| key.kind == ComponentKind::Registry);
+            !images || registries.any(|(_, registry)| registry.link != Freshness::Connecting)
+        };
+        let looked = |seen: &Snapshot| !seen.around.looks() || seen.has_looked_at(&of(seen));
+        let stores = self.config.platform.has_stores();
+        let heard = |seen: &Snapshot| !stores || seen.has_heard_stores();
+        let settled = self.seen.wait_for(|seen| looked(seen) && told(seen) && heard(seen));
         let within = self.timeout.min(LOOKS_WITHIN);
         let _ = tokio::time::timeout(within, settled).await.map(|found| found.map(drop));
         self.seen.borrow().clone()
@@ -286,7 +313,7 @@ impl Session {
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
             Intent::Database { .. } | Intent::Migrate { .. } => true,
         };
-        if of_database { self.observed_with_database().await } else { self.observed().await }
+        if of_database { self.with_database().await } else { self.observed().await }
     }
 
     /// The first snapshot in which every source has either answered or said why not.

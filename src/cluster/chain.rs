@@ -12,7 +12,9 @@ use super::{Key, LinkState, Snapshot, Tenant, TenantName};
 
 mod derived;
 mod doors;
+mod front;
 mod judge;
+mod said;
 
 pub(super) use derived::Derived;
 pub use doors::Outside;
@@ -21,6 +23,14 @@ pub use doors::Outside;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
+    /// The resolver: where the name leads.
+    Dns,
+    /// The edges.
+    Edge,
+    /// What the edges present and answer.
+    Served,
+    /// The ingress nodes.
+    IngressNode,
     /// The Ingress or HTTPRoute that names the host.
     Rule,
     /// Its IngressClass, or its Gateway: who carries it out.
@@ -31,6 +41,8 @@ pub enum Part {
     Service,
     /// The endpoints of the Service.
     Endpoints,
+    /// What the application answers.
+    Application,
     /// The pods of the tenant.
     Pods,
     /// The volumes they need.
@@ -43,6 +55,11 @@ impl Part {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Dns => "DNS",
+            Self::Edge => "edge",
+            Self::Served => "served",
+            Self::IngressNode => "node",
+            Self::Application => "app",
             Self::Rule => "rule",
             Self::Class => "class",
             Self::Tls => "TLS",
@@ -138,16 +155,30 @@ pub struct Chain {
 impl Chain {
     /// The ways to a tenant, as far as they are seen.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        let outside = Outside::of(seen);
         let routes = &seen.http_routes.freshness;
         let ingresses = seen.ingresses.freshness.is_known();
         Self {
             tenant: tenant.name.clone(),
             unseen: !ingresses || !(routes.is_known() || routes.is_absent()),
             unread: if ingresses { "HTTPRoutes" } else { "Ingresses" },
-            routes: judge::routes(seen, &outside, tenant),
-            behind: judge::behind(seen, tenant),
+            routes: judge::routes(seen, tenant),
+            behind: judge::behind(seen, tenant, true),
         }
+    }
+
+    /// The worst of all links of the ways to a tenant, and of those the first; `None`: all that are seen hold. The same as
+    /// [`Self::state`], for many tenants at once.
+    pub fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
+        judge::worst(seen, tenant)
+    }
+
+    /// Until when the certificates of a tenant are valid: the first that ends, of those that are presented and those that
+    /// cert-manager keeps.
+    pub fn until(seen: &Snapshot, tenant: &Tenant) -> Option<Timestamp> {
+        let outside = Outside::of(seen);
+        let hosts = outside.hosts_of(&tenant.name);
+        let presented = hosts.iter().filter_map(|host| front::until(seen, host));
+        presented.chain(outside.until(seen, &tenant.name)).min()
     }
 
     /// The first link that is broken, from outside to inside, and the host whose way it is on; of what all ways lead to,
@@ -207,7 +238,7 @@ pub(super) struct Fault {
 impl Snapshot {
     /// What is wrong on the ways to the tenants, by tenant; of one rule the worst, with how many more hosts it is about.
     pub(super) fn faults_outside(&self, rule: &str) -> Vec<(Fault, usize)> {
-        let faults = self.outside.of(self).faults;
+        let faults = self.outside.faults(self);
         let mut found: Vec<(Fault, usize)> = Vec::new();
         for fault in faults.iter().filter(|fault| fault.link.rule == Some(rule)) {
             match found.last_mut().filter(|(last, _)| last.tenant == fault.tenant) {

@@ -24,6 +24,7 @@ pub mod look;
 mod loss;
 pub mod node;
 pub mod redis;
+pub mod registry;
 pub mod replica;
 pub mod volume;
 
@@ -34,6 +35,7 @@ pub use growth::Growth;
 pub use look::{Asked, Found, Looked, Reply, Spot};
 pub use loss::{PlatformLoss, lost_with, machines};
 pub use node::IngressNodeFacts;
+pub use registry::RegistryFacts;
 
 /// What a component is. In the order of the way from a client to the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,6 +182,8 @@ pub enum Facts {
     Redis(redis::RedisFacts),
     /// Of a sentinel.
     Sentinel(redis::SentinelFacts),
+    /// Of a registry of images.
+    Registry(RegistryFacts),
 }
 
 impl Dated for Facts {
@@ -193,6 +197,7 @@ impl Dated for Facts {
             Self::Replica(facts) => Self::Replica(facts.moved(by)),
             Self::Redis(facts) => Self::Redis(facts.moved(by)),
             Self::Sentinel(facts) => Self::Sentinel(facts),
+            Self::Registry(facts) => Self::Registry(facts.moved(by)),
         }
     }
 }
@@ -383,6 +388,7 @@ impl Platform {
         said.extend(volume::judge(seen));
         said.extend(replica::judge(seen));
         said.extend(redis::judge(seen));
+        said.extend(registry::judge(seen));
         let row = |(key, component): (&ComponentKey, &Arc<Component>)| {
             let mut said: Vec<_> = said.iter().filter(|said| said.key == *key).cloned().collect();
             if said.is_empty() {
@@ -445,3 +451,6 @@ fn few(names: &[&str]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

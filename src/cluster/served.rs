@@ -187,6 +187,17 @@ impl Presented {
     }
 }
 
+/// Nothing is to be said of what was seen: the certificate is for the host, trusted and far from its end, and the answer is
+/// none of a server that fails.
+pub(super) fn is_fine(look: &Look, host: &str, now: Timestamp) -> bool {
+    let Look::Presented(certificate, Ok(status)) = look else { return false };
+    certificate.distrusted.is_none()
+        && certificate.is_for(host)
+        && Term::of(Some(certificate.not_before), certificate.not_after, now) == Term::Good
+        && *status < 500
+        && *status != 404
+}
+
 /// Of the certificates that places present for a host, the one that ends last, and whose it is. One for other hosts, or one
 /// that is not trusted, does not count.
 pub(super) fn newest<'a, K>(

@@ -16,6 +16,7 @@ use crate::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
         platform::{Configured as Around, StorePlace, Stores},
+        registry::{AskedBy, ConfiguredRegistry, registries},
     },
     run::{
         self, Access, RunSeen, Who,
@@ -25,6 +26,7 @@ use crate::{
     wire::{
         Wire,
         cost::{self, ApiCost},
+        registry::Place,
         sql::Tls,
     },
 };
@@ -137,6 +139,7 @@ pub fn platform(config: &Config) -> Option<Around> {
         ca: platform.ca.as_deref().map(config::at_home),
         first: None,
         stores: stores(config),
+        registry: platform.registry.as_ref().map(|of| (registry(of), of.every.0)),
         around: config::platform::around(platform),
     })
 }
@@ -189,6 +192,28 @@ fn password(login: &config::Login) -> Result<Password, String> {
     account(&login).map(|account| account.password)
 }
 
+/// How the registry of images is asked. Passwords are read from where the configuration says, but those in Secrets.
+fn registry(of: &config::platform::Registry) -> ConfiguredRegistry {
+    let by = match (&of.pull_secret, &of.user, &of.password) {
+        (Some(secret), ..) => AskedBy::PullSecret(secret.0.clone(), secret.1.clone()),
+        (None, Some(user), Some(password)) => {
+            let login = config::Login {
+                user: Some(user.clone()),
+                password: Some(password.clone()),
+                ..config::Login::default()
+            };
+            match account(&login) {
+                Ok(account) => AskedBy::User(user.clone(), account.password),
+                Err(why) => AskedBy::Unread(why),
+            }
+        }
+        _ => AskedBy::Nobody,
+    };
+    let authority = of.ca.as_deref().map(config::at_home);
+    let base = of.address.as_ref().map(ToString::to_string);
+    ConfiguredRegistry { host: of.name.to_string(), place: Place { base, authority }, by }
+}
+
 fn account(login: &config::Login) -> Result<Account, String> {
     // What is fetched later has to be something now.
     let fetched = login.secret().map(|_| Default::default());
@@ -237,9 +262,12 @@ fn amount(bytes: f64) -> String {
 /// What runs are carried out with.
 pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
+    let images = config.platform.registry.as_ref();
+    let registries = images.map(|of| registries(&registry(of), Some(wire.clone()))).unwrap_or_default();
     Access {
         wire,
         database,
+        registries,
         who: Who {
             operator: operator(config),
             user: seen.api.user.as_deref().map(str::to_owned),

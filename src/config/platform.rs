@@ -1,5 +1,7 @@
 //! `[platform]`: what stands around the cluster, kind by kind. What is not configured is not looked at and not shown.
 
+mod registry;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use crate::cluster::{
     platform::{Around, edge},
 };
 pub use stores::{Gluster, Redis, RedisAddress, Replica, SentinelAddress, ServiceName, StorageNode};
+
+pub use registry::{BaseUrl, PullSecret, Registry, RegistryName};
 
 /// `[platform]`: the edges, the ingress nodes, and how hosts are looked at through them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,8 +64,10 @@ pub struct Platform {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<ServiceName>,
     /// The storage nodes of GlusterFS.
-    #[serde(skip_serializing_if = "Gluster::is_empty")]
     pub gluster: Gluster,
+    /// Where images come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
 }
 
 impl Default for Platform {
@@ -83,6 +89,7 @@ impl Default for Platform {
             read_write: None,
             read_only: None,
             gluster: Gluster::default(),
+            registry: None,
         }
     }
 }
@@ -96,7 +103,7 @@ impl Platform {
 
     /// Nothing around is configured.
     pub fn is_empty(&self) -> bool {
-        !self.looks() && self.redis.is_empty() && self.replicas.is_empty() && self.gluster.is_empty()
+        !self.looks() && !self.has_stores() && self.registry.is_none()
     }
 }
 
@@ -331,5 +338,6 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
         ));
     }
     found.extend(stores::senseless(platform));
+    found.extend(platform.registry.as_ref().and_then(Registry::senseless).map(|(_, why)| ("registry", why)));
     found
 }

@@ -397,6 +397,35 @@ pub const SECTIONS: &[Section] = &[
             with_default("every", "How long to wait between two rounds."),
         ],
     },
+    Section {
+        name: "platform.registry",
+        about: "Where images come from: asked now and then for those that run, and before a release or a migration.",
+        settings: &[
+            such_as("name", "The registry as images name it, with its port.", "\"registry.example:5000\""),
+            such_as(
+                "address",
+                "Where it is asked, where that is not under its name.",
+                "\"https://10.0.0.7:5000\"",
+            ),
+            such_as(
+                "ca",
+                "Believe only this certificate authority (a PEM file). Otherwise those of this machine.",
+                "\"/etc/ssl/house.pem\"",
+            ),
+            such_as("user", "Who asks. Otherwise nobody.", "\"puller\""),
+            such_as(
+                "password",
+                "Where the password is; never the password itself. Also { env = \"NAME\" } or { secret = \"namespace/name:key\" }.",
+                "{ file = \"~/registry-password\" }",
+            ),
+            such_as(
+                "pull-secret",
+                "Or ask with what nodes pull with: the Secret of this name in the namespace of the image, or namespace/name. It is read then.",
+                "\"registry\"",
+            ),
+            such_as("every", "How often it is asked. Otherwise every minute.", "\"1m\""),
+        ],
+    },
 ];
 
 /// What differs in a context: told at the end of the file.

@@ -160,7 +160,8 @@ pub(crate) fn answer(
             let message = format!("the embedded cluster does not serve {what}");
             Err(Failure::new(501, "NotImplemented", message))
         }
-        Target::Document(document) => documents(&document, request).map(Into::into),
+        target if target.is_extension() && !world.issues => Ok(Reply::nowhere().into()),
+        Target::Document(document) => documents(&document, request, world.issues).map(Into::into),
         Target::Review(review) => review::answer(review, world, around, request).map(Into::into),
         Target::Metrics { plural, namespace, name } => {
             let verb = if name.is_some() { "get" } else { "list" };
@@ -182,11 +183,11 @@ pub(crate) fn answer(
     }
 }
 
-fn documents(document: &Document, request: &Request) -> Result<Reply, Failure> {
+fn documents(document: &Document, request: &Request, extended: bool) -> Result<Reply, Failure> {
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err(Failure::method());
     }
-    discovery::document(document, &request.accept)
+    discovery::document(document, &request.accept, extended)
 }
 
 fn resources(

@@ -41,6 +41,7 @@ mod variables;
 pub use posture::Fault;
 pub use scenario::Scenario;
 
+use crate::port::Port;
 use galera::{Galera, TICK};
 use hostgroups::{Place, Probe, Service};
 use member::{Process, Provider, Reject};
@@ -338,9 +339,9 @@ pub struct Database {
 /// # Errors
 /// When a port of loopback cannot be had.
 pub async fn start(options: Options) -> io::Result<Database> {
-    let ports = |n: usize| (0..n).map(|_| posture::Port::reserve()).collect::<io::Result<Vec<_>>>();
+    let ports = |n: usize| (0..n).map(|_| Port::reserve()).collect::<io::Result<Vec<_>>>();
     let (member_ports, proxy_ports) = (ports(options.members.max(1))?, ports(options.proxies)?);
-    let address = |port: &posture::Port| port.address;
+    let address = |port: &Port| port.address;
     let members: Vec<_> = member_ports.iter().map(address).collect();
     let proxies: Vec<_> = proxy_ports.iter().map(address).collect();
     let state = State::new(&options, &members, &proxies);
@@ -352,7 +353,7 @@ pub async fn start(options: Options) -> io::Result<Database> {
     let mut tasks = Vec::new();
     for (endpoint, mut port) in endpoints.zip(member_ports.into_iter().chain(proxy_ports)) {
         // Open before anybody can be told the address: a client never meets a server that is about to listen.
-        port.follow(shared.postures.borrow().of(endpoint))?;
+        port.set(shared.postures.borrow().of(endpoint).is_open())?;
         tasks.push(tokio::spawn(server::serve(endpoint, port, shared.clone(), options.seed)));
     }
     if options.speed > 0.0 {

@@ -51,6 +51,11 @@ impl Kind {
         if self == Kind::EVENT_V1 { Kind::EVENT } else { &KINDS[self.index] }
     }
 
+    /// Whether it is of an extension, that not every cluster has.
+    pub fn is_extension(&self) -> bool {
+        self.group == Kind::CERTIFICATE.group
+    }
+
     /// What can be done with its objects, in the order of discovery.
     pub fn verbs(&self) -> &'static [&'static str] {
         if self.index == Kind::NAMESPACE.index {
@@ -157,6 +162,7 @@ kinds! {
     PRIORITY_CLASS, "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "priorityclass", &["pc"], NO, false, true, NO, "";
     LEASE, "coordination.k8s.io", "v1", "Lease", "leases", "lease", NO, NO, true, false, NO, "";
     ENDPOINT_SLICE, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "endpointslice", NO, NO, true, true, NO, "";
+    CERTIFICATE, "cert-manager.io", "v1", "Certificate", "certificates", "certificate", &["cert", "certs"], &["cert-manager"], true, true, STATUS, "";
 }
 
 #[cfg(test)]

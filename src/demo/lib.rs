@@ -13,11 +13,14 @@ mod faults;
 pub mod fields;
 mod forward;
 mod http;
+mod image;
 pub mod kind;
 mod kubeconfig;
 mod kubelet;
 mod labels;
 mod logs;
+mod outside;
+mod port;
 mod quantity;
 mod scenario;
 mod scheduler;
@@ -32,8 +35,9 @@ pub use api::{AccessRule, User, Users};
 pub use faults::{Cut, Faults, On};
 pub use http::RequestLine;
 pub use kind::Kind;
+pub use outside::{ImageRegistry, Outside, Proxy};
 pub use scenario::Scenario;
-pub use world::{LogLine, NoLog, World};
+pub use world::{Around, Certificates, Edge, Edges, LogLine, NoLog, Registry, World};
 
 use std::io;
 use std::sync::Arc;
@@ -100,8 +104,9 @@ pub async fn start(options: Options) -> io::Result<Cluster> {
         tokio::task::spawn_blocking(move || World::build(&options, now)).await.map_err(io::Error::other)?;
     let shared = Arc::new(Shared::new(world));
     let server = Server::spawn(shared.clone(), port, &database.proxies).await?;
+    let outside = Outside::start(&shared)?;
     let clock = tokio::spawn(run(shared.clone(), speed));
-    Ok(Cluster { shared, server, database, clock })
+    Ok(Cluster { shared, server, database, outside, clock })
 }
 
 /// A running embedded cluster. Dropping it stops serving and ends every connection.
@@ -109,6 +114,7 @@ pub struct Cluster {
     shared: Arc<Shared>,
     server: Server,
     database: database::Database,
+    outside: Option<Outside>,
     clock: JoinHandle<()>,
 }
 
@@ -142,6 +148,11 @@ impl Cluster {
     /// namespace `database`, by port-forward to 6032.
     pub fn database(&self) -> &database::Database {
         &self.database
+    }
+
+    /// What stands around it, where the scenario has it: proxies that lead to its hosts, and the registry of its images.
+    pub fn outside(&self) -> Option<&Outside> {
+        self.outside.as_ref()
     }
 
     /// Users with fewer rights than the operator.
@@ -220,4 +231,11 @@ async fn run(shared: Arc<Shared>, speed: f64) {
 fn publish(shared: &Shared, world: &World) {
     let revision = world.store.revision();
     shared.revision.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+    shared.around.send_if_modified(|known| {
+        let changed = *known != world.around;
+        if changed {
+            known.clone_from(&world.around);
+        }
+        changed
+    });
 }

@@ -3,12 +3,15 @@
 //! A scenario is a file in `scenarios/`. [`World::build`] makes the settled world and lets the past of its scenario happen.
 
 pub(super) mod act;
+mod around;
 mod cluster;
 mod objects;
 mod outside;
 mod script;
 mod settled;
 mod tenants;
+
+pub(crate) use around::{PULLER, REGISTRY};
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +33,12 @@ pub enum Scenario {
     Pressure,
     /// A tenant's host leads to another tenant.
     HostStolen,
+    /// The certificates of two hosts end soon, since their renewal fails.
+    CertificateExpiring,
+    /// The passive edge was not reloaded since the certificates were renewed.
+    EdgeStale,
+    /// The storage of the registry is not there.
+    RegistryLost,
     /// One member of the database was killed; the others have quorum.
     GaleraDegraded,
     /// One member of the database is left and has no quorum.
@@ -46,11 +55,14 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them. Those of the database have a calm cluster, and the others a calm database.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Calm,
         Self::NodeRecovered,
         Self::Pressure,
         Self::HostStolen,
+        Self::CertificateExpiring,
+        Self::EdgeStale,
+        Self::RegistryLost,
         Self::GaleraDegraded,
         Self::GaleraNoQuorum,
         Self::GaleraAllDown,
@@ -66,6 +78,9 @@ impl Scenario {
             Self::NodeRecovered => "node-recovered",
             Self::Pressure => "pressure",
             Self::HostStolen => "host-stolen",
+            Self::CertificateExpiring => "certificate-expiring",
+            Self::EdgeStale => "edge-stale",
+            Self::RegistryLost => "registry-lost",
             _ => self.database().name(),
         }
     }
@@ -73,7 +88,13 @@ impl Scenario {
     /// What is going on in the database.
     pub fn database(self) -> database::Scenario {
         match self {
-            Self::Calm | Self::NodeRecovered | Self::Pressure | Self::HostStolen => database::Scenario::Calm,
+            Self::Calm
+            | Self::NodeRecovered
+            | Self::Pressure
+            | Self::HostStolen
+            | Self::CertificateExpiring
+            | Self::EdgeStale
+            | Self::RegistryLost => database::Scenario::Calm,
             Self::GaleraDegraded => database::Scenario::GaleraDegraded,
             Self::GaleraNoQuorum => database::Scenario::GaleraNoQuorum,
             Self::GaleraAllDown => database::Scenario::GaleraAllDown,
@@ -93,6 +114,9 @@ impl Scenario {
             Self::NodeRecovered => include_str!("scenarios/node-recovered.toml"),
             Self::Pressure => include_str!("scenarios/pressure.toml"),
             Self::HostStolen => include_str!("scenarios/host-stolen.toml"),
+            Self::CertificateExpiring => include_str!("scenarios/certificate-expiring.toml"),
+            Self::EdgeStale => include_str!("scenarios/edge-stale.toml"),
+            Self::RegistryLost => include_str!("scenarios/registry-lost.toml"),
             _ => include_str!("scenarios/calm.toml"),
         };
         toml::from_str(text).expect("the built-in scenarios are read by the tests")
@@ -133,6 +157,7 @@ fn populate(world: &mut World, options: &Options) {
     // What the past holds really happens: the world starts that long ago and is stepped to the present.
     let start = now.checked_sub(longest).unwrap_or(now);
     world.store.set_now(start);
+    around::stand(world, &script, now);
     let nodes = cluster::nodes(world, options.nodes);
     tenants::populate(world, options.tenants, &nodes, script.recovered.as_ref());
     cluster::system(world, &nodes);
@@ -160,6 +185,7 @@ fn populate(world: &mut World, options: &Options) {
     if let Some(stolen) = &script.stolen {
         outside::steal(world, stolen);
     }
+    around::furnish(world, &script);
     for full in &script.full {
         cluster::fill(world, &numbered(&nodes, full.node), full.percent);
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use super::world::World;
+use super::world::{Around, World};
 
 /// What the server shares with the clock of the world.
 pub(crate) struct Shared {
@@ -14,13 +14,16 @@ pub(crate) struct Shared {
     pub(crate) wrote: Notify,
     /// The store's revision: watches wait for it to move.
     pub(crate) revision: watch::Sender<u64>,
+    /// What stands around the world.
+    pub(crate) around: watch::Sender<Around>,
 }
 
 impl Shared {
     /// Shares a world.
     pub(crate) fn new(world: World) -> Self {
         let revision = watch::Sender::new(world.store.revision());
-        Self { world: Mutex::new(world), wrote: Notify::new(), revision }
+        let around = watch::Sender::new(world.around.clone());
+        Self { world: Mutex::new(world), wrote: Notify::new(), revision, around }
     }
 
     /// The world, locked. A panic elsewhere does not take it from the others.

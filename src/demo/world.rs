@@ -3,6 +3,7 @@
 //! PURE: no IO and no clock. It knows nobody who moves it: the controllers and kubelets act on it, and `course` lets
 //! them, when work for them is queued and when what stands on the agenda is due.
 
+mod around;
 mod binding;
 mod demand;
 mod events;
@@ -11,6 +12,8 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use around::{Around, Certificates, Edge, Edges, Registry};
+pub(super) use around::{LIFETIME, ends};
 pub(super) use demand::{Demand, Usage};
 pub(super) use events::Source;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +52,10 @@ pub struct World {
     /// What each autoscaler recommended and did of late, by its uid.
     pub(super) autoscalers: BTreeMap<String, Scaling>,
     pub(super) timeline: Vec<Act>,
+    /// What stands around the cluster, where the scenario has it.
+    pub around: Around,
+    /// Whether cert-manager is installed.
+    pub(super) issues: bool,
     events: u64,
 }
 
@@ -107,6 +114,8 @@ impl World {
             refusals: BTreeMap::new(),
             autoscalers: BTreeMap::new(),
             timeline: Vec::new(),
+            around: Around::default(),
+            issues: false,
             events: 0,
         }
     }

@@ -29,6 +29,7 @@ use way::Way;
 pub use crate::cluster::Reach;
 pub use configured::{Account, Configured, Password, ProxyTarget, follow};
 pub use logins::logins;
+pub(super) use lookup::fetch;
 
 /// Whom to ask, and how often.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ mod endpoint;
 mod gluster;
 mod place;
 mod redis;
+mod registry;
 mod replica;
 mod schedule;
 mod stores;
@@ -30,11 +31,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::edge::{Certificates, convert};
+use super::{
+    edge::{Certificates, convert},
+    registry::{ConfiguredRegistry, registries},
+};
 use crate::{
     cluster::{
         LinkState, Look, Observation, Outside, Seen, Served, Snapshot,
-        platform::{Around, Asked, Component, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
+        platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
     },
     wire::{
         Wire, request,
@@ -86,6 +90,8 @@ pub struct Configured {
     pub first: Option<String>,
     /// What holds data: Redis, servers with replicas, volumes.
     pub stores: Stores,
+    /// Where images come from, and how often it is asked.
+    pub registry: Option<(ConfiguredRegistry, Duration)>,
     /// What is judged and shown of it.
     pub around: Around,
 }
@@ -94,28 +100,23 @@ pub struct Configured {
 /// to tenants in the newest snapshot.
 pub(super) fn follow(
     configured: Configured,
+    wire: Option<Wire>,
     seen: watch::Receiver<Arc<Snapshot>>,
-    wire: Wire,
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let stores = configured.stores.clone();
-        let poller = configured.around.looks().then(|| Poller::new(configured, seen, into.clone()));
-        // What is configured, all of it, before any of it is told.
-        let places =
-            poller.iter().flat_map(|poller| poller.places.values()).map(|place| place.component.clone());
-        let all = places.chain(stores.keys().into_iter().map(Component::new));
-        let all = all.map(|component| (component.name.clone(), component)).collect();
-        if into.send(Observation::Platform(Seen::All(all, Timestamp::now()))).await.is_err() {
-            return;
-        }
-        let mut stores = stores::follow(stores, Some(wire), into);
-        if let Some(poller) = poller {
-            poller.run().await;
-        }
-        while stores.join_next().await.is_some() {}
-    });
+    if !configured.stores.is_empty() {
+        let mut stores = stores::follow(configured.stores.clone(), wire.clone(), into.clone());
+        tasks.spawn(async move { while stores.join_next().await.is_some() {} });
+    }
+    if let Some((of, every)) = &configured.registry {
+        let at = of.place.base.clone().unwrap_or_else(|| of.host.clone());
+        let registries = registries(of, wire.clone());
+        tasks.spawn(registry::follow(registries, at.into(), *every, wire, seen.clone(), into.clone()));
+    }
+    if configured.around.looks() {
+        tasks.spawn(Poller::new(configured, seen, into).run());
+    }
     tasks
 }
 
@@ -201,6 +202,8 @@ impl Poller {
         if target.stub.is_some() {
             self.schedule.add(Job::Stub(key.clone()), 0);
         }
+        // One thing is asked of it until it has answered.
+        self.schedule.close(&key, 0);
         self.places.entry(key.clone()).or_insert_with(|| Place::new(key, target));
     }
 
@@ -209,8 +212,15 @@ impl Poller {
     }
 
     async fn run(mut self) {
-        if self.tell(Observation::Look(Seen::All(vec![], Timestamp::now()))).await.is_err() {
-            return;
+        let configured = self.places.values().map(|place| {
+            let component = place.component.clone();
+            Observation::Platform(Seen::Put(component.name.clone(), component))
+        });
+        let none = Observation::Look(Seen::All(vec![], Timestamp::now()));
+        for observation in configured.chain([none]).collect::<Vec<_>>() {
+            if self.tell(observation).await.is_err() {
+                return;
+            }
         }
         let mut running = JoinSet::new();
         loop {
@@ -263,7 +273,11 @@ impl Poller {
             return;
         }
         // Clients come to the floating address; without one to an edge that answers.
-        let key = job.place().cloned().or_else(|| {
+        let of_counters = match &job {
+            Job::Stub(key) => Some(key),
+            _ => job.place(),
+        };
+        let key = of_counters.cloned().or_else(|| {
             let answers = |kind| self.places.values().find(|p| p.component.name.kind == kind && p.is_up());
             let place = answers(ComponentKind::Floating).or_else(|| answers(ComponentKind::Edge))?;
             Some(place.component.name.clone())
@@ -275,7 +289,9 @@ impl Poller {
         let kind = place.component.name.kind;
         let (at, known) = match &job {
             Job::Stub(_) => {
-                let Some((host, port, stub)) = place.target.stub.clone() else { return };
+                let Some((host, port, stub)) = place.target.stub.clone() else {
+                    return self.schedule.again(&job, u64::MAX);
+                };
                 running.spawn(async move {
                     let address = match resolved(&host, port, None).await {
                         Ok(address) => address,
@@ -359,6 +375,8 @@ impl Poller {
                 }
                 again = every * u64::from(SELDOM);
             }
+            // What it says to a host that nobody has comes before what it says to others.
+            (Job::Control(_), Err(_)) => again = 0,
             (Job::Look(spot), Ok(Outcome::Found(found))) => {
                 again = match &spot.asked {
                     Asked::Resolver => every * u64::from(SELDOM),
@@ -477,6 +495,7 @@ impl Poller {
             if self.places.get(&key).is_none_or(|place| place.target.at != at) {
                 let place = Place::new(key.clone(), Target { at, stub: None });
                 told.push(Observation::Platform(Seen::Put(key.clone(), place.component.clone())));
+                self.schedule.close(&key, 0);
                 self.places.insert(key, place);
             }
         }
@@ -589,3 +608,6 @@ async fn names(host: &str) -> Found {
         Err(_) => Err(format!("no answer within {} s", tls::WITHIN.as_secs()).into()),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use super::{
     perform::{Clock, Failure, Right, Writer, act},
 };
 use crate::{
-    plan::{Change, Check, IMAGE, Object, Plan, Verdict},
-    wire::registry::{self, Answer},
+    plan::{Change, Check, IMAGE, Object, Plan, SetImage, Verdict},
+    wire::registry::{Answer, Found, Registries},
 };
 
 /// Questions asked at the same time.
@@ -41,8 +41,12 @@ pub async fn rehearse(access: &Access, plan: &Plan) -> Rehearsal {
         rights.extend(dry);
         rights
     };
-    let (rights, database, (journal, missing), image) =
-        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, access, plan), image(plan));
+    let (rights, database, (journal, missing), image) = tokio::join!(
+        cluster,
+        database(&writer, plan),
+        journal_place(&writer, access, plan),
+        image(access, &writer, plan)
+    );
     found.checks.extend(rights);
     found.checks.extend(image);
     found.checks.extend(database);
@@ -51,43 +55,89 @@ pub async fn rehearse(access: &Access, plan: &Plan) -> Rehearsal {
     found
 }
 
-/// Whether the image that a plan brings exists, by the word of its registry, where the cluster does not tell.
-async fn image(plan: &Plan) -> Option<Check> {
-    let unknown = |check: &Check| check.rule == IMAGE && check.verdict == Verdict::Warn;
-    plan.all_checks().find(|check| unknown(check))?;
-    let (image, running) = plan.steps.iter().find_map(|step| match &step.change {
-        Change::SetImage(set) if !step.way_out => Some((set.to.clone(), set.from.clone())),
+/// Whether the image that a plan brings exists, by the word of its registry: where the cluster does not tell, and where that
+/// registry is configured. There it is also told whether the tag that runs leads to something else by now.
+async fn image(access: &Access, writer: &Writer, plan: &Plan) -> Vec<Check> {
+    let Some(check) = plan.all_checks().find(|check| check.rule == IMAGE) else { return Vec::new() };
+    let Some(set) = plan.steps.iter().find_map(|step| match &step.change {
+        Change::SetImage(set) if !step.way_out => Some(set),
         _ => None,
-    })?;
-    Some(match registry::ask(&image, Some(&*running)).await {
-        Answer::Has(host) => Check::new(IMAGE, Verdict::Ok, format!("{image} exists: {host} has it")),
+    }) else {
+        return Vec::new();
+    };
+    let registries = &access.registries;
+    let unknown = check.verdict == Verdict::Warn;
+    if !unknown && !registries.knows(&set.to) {
+        return Vec::new();
+    }
+    let namespace = &*set.workload.key.namespace;
+    let answer = registries.ask(&set.to, Some(&*set.from), namespace).await;
+    let mut checks = vec![told(&set.to, answer, unknown)];
+    if registries.knows(&set.from) && checks[0].verdict == Verdict::Ok {
+        checks.extend(moved(registries, writer, set).await);
+    }
+    checks
+}
+
+/// What a registry says of an image; `unknown`: no node has it.
+fn told(image: &str, answer: Answer, unknown: bool) -> Check {
+    let (verdict, text) = match answer {
+        Answer::Has(Found { host, digest }) => {
+            let digest = digest.map_or(String::new(), |digest| format!(" ({digest})"));
+            (Verdict::Ok, format!("{image} exists: {host} has it{digest}"))
+        }
         Answer::HasNot(host) => {
-            let text = format!("{host} has no {image}: push it first, or type another tag");
-            Check::new(IMAGE, Verdict::Refuse, text)
+            (Verdict::Refuse, format!("{host} has no {image}: push it first, or type another tag"))
         }
         Answer::Lost(host, other) => {
             let text = format!(
                 "{host} has no {image}, and not even {other}, which runs: its storage may not be there, and no node can \
                  pull from it; look after the registry first"
             );
-            Check::new(IMAGE, Verdict::Refuse, text)
+            (Verdict::Refuse, text)
         }
         Answer::Damaged { host, part, all: true } => {
             let text = format!(
                 "{host} has {image} without a part of it ({part}): no node can pull it; push it again"
             );
-            Check::new(IMAGE, Verdict::Refuse, text)
+            (Verdict::Refuse, text)
         }
         Answer::Damaged { host, part, all: false } => {
             let text = format!(
                 "{host} has {image} without a part of it for one platform ({part}): nodes of that platform cannot pull it"
             );
-            Check::new(IMAGE, Verdict::Warn, text)
+            (Verdict::Warn, text)
         }
+        Answer::Barred(why) => (Verdict::Refuse, format!("no node can pull {image}: {why}")),
         Answer::Unknown(why) => {
-            Check::new(IMAGE, Verdict::Warn, format!("whether {image} exists is not known: {why}"))
+            let exists = if unknown { "exists" } else { "can still be pulled" };
+            (Verdict::Warn, format!("whether {image} {exists} is not known: {why}"))
         }
-    })
+    };
+    // A node has it: that is enough for the pods that come there, and for no others.
+    if verdict == Verdict::Refuse && !unknown {
+        return Check::new(
+            IMAGE,
+            Verdict::Warn,
+            format!("{text}; only nodes that have it already can run it"),
+        );
+    }
+    Check::new(IMAGE, verdict, text)
+}
+
+/// Whether the tag that runs leads to something else by now: a pod that comes to a node without it then runs that.
+async fn moved(registries: &Registries, writer: &Writer, set: &SetImage) -> Option<Check> {
+    let (namespace, from) = (&*set.workload.key.namespace, &*set.from);
+    for runs in writer.running_digests(namespace, &set.container, from).await.ok()? {
+        if let Ok(Some(now)) = registries.moved(from, &runs, namespace).await {
+            let text = format!(
+                "the tag of {from} was moved: its pods run {runs}, and it leads to {now} now; a pod that starts on a node \
+                 without it runs that"
+            );
+            return Some(Check::new(IMAGE, Verdict::Warn, text));
+        }
+    }
+    None
 }
 
 /// The writes of a plan to the Kubernetes API, or to the database.

@@ -1,42 +1,37 @@
-//! Asks a registry of images whether it has one, with an anonymous token where it wants one: a HEAD request, and where it
-//! has it, whether its parts are there too. Where it has not, the image that runs is asked for as well: a registry whose
-//! storage is not mounted says of every image that it is not there.
+//! Asks a registry of images whether it has one: a HEAD request, and where it has it, whether its parts are there too. Where
+//! it has not, the image that runs is asked for as well: a registry whose storage is not mounted says of every image that it
+//! is not there.
 //!
-//! Used by the rehearsal of a plan with an image that no node has. No password and no pull secret is sent: a registry that
-//! wants one has not been asked.
+//! Used by the rehearsal of a plan with another image, and by `live`, which asks now and then for the images that run. A
+//! login is sent only where one is configured for that registry, when it says 401, and once. Everybody else is asked as
+//! nobody, with an anonymous token where it hands one out.
 //!
-//! Source: the distribution specification (`HEAD /v2/NAME/manifests/REFERENCE`) and the token flow of `distribution`
-//! (`WWW-Authenticate: Bearer realm=..,service=..,scope=..`). As container runtimes do, loopback addresses are spoken to
-//! without TLS.
+//! Source: the distribution specification (`HEAD /v2/NAME/manifests/REFERENCE`). As container runtimes do, loopback addresses
+//! are spoken to without TLS.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+mod login;
+mod named;
+mod parts;
+#[cfg(test)]
+mod tests;
+mod way;
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use serde::Deserialize;
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-/// The operator waits meanwhile.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// More than a token is long.
-const LONGEST: usize = 64 * 1024;
-/// A manifest is at most this long by the distribution specification.
-const LONGEST_MANIFEST: usize = 4 << 20;
-/// What a manifest may be: without these, a registry answers with the oldest kind it has.
-const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-                     application/vnd.docker.distribution.manifest.list.v2+json, \
-                     application/vnd.docker.distribution.manifest.v2+json";
+use futures::future::BoxFuture;
+use http::{Method, StatusCode, header::HeaderMap};
+use tokio::time::timeout;
+
+pub use login::{Login, pull_login};
+use named::Named;
+pub use named::host_of;
+use way::{PATIENCE, Stop, Way};
 
 /// What a registry says of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It has it: which registry.
-    Has(String),
+    /// It has it.
+    Has(Found),
     /// It does not: which registry.
     HasNot(String),
     /// It has neither that nor the image that runs: which registry, and the image that runs.
@@ -50,428 +45,227 @@ pub enum Answer {
         /// No platform of the image has all its parts.
         all: bool,
     },
+    /// Nodes cannot pull from it: their login is none, or is refused. One sentence.
+    Barred(String),
     /// It could not be asked: one sentence.
     Unknown(String),
 }
 
-/// An image as a registry knows it.
-#[derive(Debug, PartialEq, Eq)]
-struct Named {
+/// An image that a registry has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Which registry.
+    pub host: String,
+    /// The digest that its reference leads to now, where the registry says it.
+    pub digest: Option<String>,
+}
+
+/// What the base of the API says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alive {
+    /// It answers, and lets us in.
+    Yes,
+    /// It wants a login, and there is none: a proxy in front answers so, whatever stands behind it.
+    WantsLogin,
+    /// It refuses a login: whose.
+    Refuses(String),
+    /// What nodes pull with is no login for it: one sentence.
+    NoLogin(String),
+    /// Something else: one sentence, after its name.
+    No(String),
+}
+
+/// Where a registry is asked, and whom its certificate has to be issued by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `https://10.0.0.7:5000`, where it is not asked under its own name.
+    pub base: Option<String>,
+    /// Certificates in PEM; otherwise those of this machine.
+    pub authority: Option<PathBuf>,
+}
+
+/// Why there is no login where one is configured. One sentence, in which no password stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// What nodes pull with is no login for that registry.
+    Unusable(String),
+    /// It cannot be read.
+    Unread(String),
+}
+
+type Look = dyn Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>> + Send + Sync;
+
+/// The registry that is configured: how it is asked, and as whom. Any other is asked as nobody.
+#[derive(Clone, Default)]
+pub struct Registries(Option<Arc<Configured>>);
+
+struct Configured {
     host: String,
-    name: String,
-    reference: String,
+    place: Place,
+    login: Box<Look>,
 }
 
-impl Named {
-    /// Source: `distribution/reference`: the part before the first `/` is a host where it has a `.` or a `:`, or is
-    /// `localhost`; what has none is of Docker Hub.
-    fn of(image: &str) -> Self {
-        let (rest, digest) =
-            image.split_once('@').map_or((image, None), |(rest, digest)| (rest, Some(digest)));
-        let (host, path) = match rest.split_once('/') {
-            Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (first, path),
-            _ => ("registry-1.docker.io", rest),
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registries").field(&self.0.as_ref().map(|known| &known.host)).finish()
+    }
+}
+
+impl Registries {
+    /// The registry of that name and port. `login` looks up who asks, given the namespace and the image.
+    pub fn new(
+        host: String,
+        place: Place,
+        login: impl Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(Configured { host, place, login: Box::new(login) })))
+    }
+
+    /// The name of the configured registry.
+    pub fn host(&self) -> Option<&str> {
+        self.0.as_ref().map(|known| &*known.host)
+    }
+
+    /// Whether an image comes from it.
+    pub fn knows(&self, image: &str) -> bool {
+        self.host().is_some_and(|host| host_of(image) == host)
+    }
+
+    /// How the registry of an image is asked; the error: nodes have no login for it.
+    async fn way(&self, image: &str, namespace: &str) -> Result<Way, Stop> {
+        let named = Named::of(image);
+        match self.0.as_ref().filter(|known| known.host == named.host) {
+            Some(known) => {
+                let login = (known.login)(namespace.to_owned(), image.to_owned()).await;
+                let login = login.map_err(|lacking| match lacking {
+                    Lacking::Unusable(why) => Stop::Unusable(why),
+                    Lacking::Unread(why) => Stop::Failed(format!("is not asked: {why}")),
+                })?;
+                Way::to(&named, &known.place, login)
+            }
+            None => Way::to(&named, &Place::default(), None),
+        }
+    }
+
+    /// Asks the registry of an image whether it has it, all of it. The image that runs is what the answer is held against;
+    /// `namespace` is where it is to run.
+    pub async fn ask(&self, image: &str, running: Option<&str>, namespace: &str) -> Answer {
+        let (answer, way) = self.once(image, namespace, true).await;
+        let (Answer::HasNot(host), Some(mut way)) = (&answer, way) else { return answer };
+        way.drop_token();
+        let same = |other: &&str| *other != image && host_of(other) == *host;
+        match running.filter(same) {
+            Some(other) if present(&Named::of(other), &mut way).await == Ok(None) => {
+                Answer::Lost(host.clone(), other.to_owned())
+            }
+            _ => answer,
+        }
+    }
+
+    /// The digest that the reference of an image leads to now, by its registry. `Ok(None)`: it has it no more.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn digest(&self, image: &str, namespace: &str) -> Result<Option<Found>, String> {
+        match self.once(image, namespace, false).await.0 {
+            Answer::Has(found) => Ok(Some(found)),
+            Answer::Unknown(why) | Answer::Barred(why) => Err(why),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is; else the digest
+    /// that it leads to.
+    ///
+    /// # Errors
+    /// One sentence: it cannot be told.
+    pub async fn moved(&self, image: &str, runs: &str, namespace: &str) -> Result<Option<String>, String> {
+        let named = Named::of(image);
+        if named.is_pinned() {
+            return Ok(None);
+        }
+        let host = named.host.clone();
+        let says = |stop: Stop| format!("its registry {host} {}", stop.text());
+        let look = async {
+            let mut way = self.way(image, namespace).await?;
+            let Some(found) = present(&named, &mut way).await? else { return Ok(None) };
+            let Some(now) = found.digest.filter(|digest| digest != runs) else { return Ok(None) };
+            let platforms = parts::platforms(&named, &way).await?;
+            Ok((!platforms.iter().any(|digest| digest == runs)).then_some(now))
         };
-        let host =
-            if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host };
-        let (name, tag) = match path.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (path, "latest"),
+        match timeout(PATIENCE, look).await {
+            Ok(found) => found.map_err(says),
+            Err(_) => Err(says(late(PATIENCE))),
+        }
+    }
+
+    /// What the base of the API says, asked as for this image.
+    pub async fn alive(&self, image: &str, namespace: &str) -> Alive {
+        let look = async {
+            let mut way = self.way(image, namespace).await?;
+            way.ask(Method::GET, "/v2/").await
         };
-        let official = host == "registry-1.docker.io" && !name.contains('/');
-        Self {
-            host: host.to_owned(),
-            name: if official { format!("library/{name}") } else { name.to_owned() },
-            reference: digest.unwrap_or(tag).to_owned(),
+        match timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(late(PATIENCE))) {
+            Ok(reply) if reply.status().is_success() => Alive::Yes,
+            Ok(reply) => Alive::No(format!("answers {}", reply.status().as_u16())),
+            Err(Stop::NoLogin) => Alive::WantsLogin,
+            Err(Stop::Unusable(why)) => Alive::NoLogin(why),
+            Err(Stop::Refused(whose, _)) => Alive::Refuses(whose),
+            Err(stop) => Alive::No(stop.text()),
         }
     }
 
-    fn is_loopback(&self) -> bool {
-        let bare = self.host.rsplit_once(':').map_or(&*self.host, |(host, _)| host);
-        let address: Option<IpAddr> = bare.trim_matches(['[', ']']).parse().ok();
-        bare == "localhost" || address.is_some_and(|address| address.is_loopback())
-    }
-
-    fn manifest(&self) -> String {
-        self.address("manifests", &self.reference)
-    }
-
-    fn address(&self, kind: &str, reference: &str) -> String {
-        let scheme = if self.is_loopback() { "http" } else { "https" };
-        format!("{scheme}://{}/v2/{}/{kind}/{reference}", self.host, self.name)
-    }
-
-    /// Its manifests may be read without that counting as a pull.
-    fn is_free(&self) -> bool {
-        self.host != "registry-1.docker.io"
-    }
-}
-
-/// Asks the registry of an image whether it has it, all of it. The image that runs is what the answer is held against.
-pub async fn ask(image: &str, running: Option<&str>) -> Answer {
-    let answer = ask_once(image).await;
-    let Answer::HasNot(host) = &answer else { return answer };
-    let same = |other: &&str| *other != image && Named::of(other).host == *host;
-    match running.filter(same) {
-        Some(other) if ask_once(other).await == Answer::HasNot(host.clone()) => {
-            Answer::Lost(host.clone(), other.to_owned())
-        }
-        _ => answer,
-    }
-}
-
-async fn ask_once(image: &str) -> Answer {
-    let named = Named::of(image);
-    let host = named.host.clone();
-    match tokio::time::timeout(PATIENCE, asked(&named)).await {
-        Ok(Ok(Some(way))) => match tokio::time::timeout(PATIENCE, missing(&named, &way)).await {
-            Ok(Ok(Some((part, all)))) => Answer::Damaged { host, part, all },
-            // That parts cannot be asked for says nothing against the image.
-            _ => Answer::Has(host),
-        },
-        Ok(Ok(None)) => Answer::HasNot(host),
-        Ok(Err(why)) => Answer::Unknown(format!("its registry {host} {why}")),
-        Err(_) => {
-            Answer::Unknown(format!("its registry {host} did not answer within {} s", PATIENCE.as_secs()))
+    /// Asks once, also for the parts where `whole`; with the way, where it was let in.
+    async fn once(&self, image: &str, namespace: &str, whole: bool) -> (Answer, Option<Way>) {
+        let named = Named::of(image);
+        let host = named.host.clone();
+        let look = async {
+            let mut way = self.way(image, namespace).await?;
+            present(&named, &mut way).await.map(|found| (found, way))
+        };
+        match timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(late(PATIENCE))) {
+            Ok((Some(found), way)) if !whole => (Answer::Has(found), Some(way)),
+            Ok((Some(found), way)) => match timeout(PATIENCE, parts::missing(&named, &way)).await {
+                Ok(Ok(Some((part, all)))) => (Answer::Damaged { host, part, all }, Some(way)),
+                // That parts cannot be asked for says nothing against the image.
+                _ => (Answer::Has(found), Some(way)),
+            },
+            Ok((None, way)) => (Answer::HasNot(host), Some(way)),
+            Err(Stop::Refused(whose, true)) => {
+                let text = format!("its registry {host} refuses {whose}: nodes cannot pull it with that");
+                (Answer::Barred(text), None)
+            }
+            Err(Stop::Unusable(why)) => (Answer::Barred(why), None),
+            Err(stop) => (Answer::Unknown(format!("its registry {host} {}", stop.text())), None),
         }
     }
 }
 
-type Https = Client<hyper_rustls::HttpsConnector<HttpConnector>, Empty<Bytes>>;
-
-/// How a registry was asked that has the image: the client, and the token it wanted.
-struct Way {
-    client: Https,
-    token: Option<String>,
+fn late(patience: Duration) -> Stop {
+    Stop::Failed(format!("did not answer within {} s", patience.as_secs()))
 }
 
 /// `None`: it does not have it.
-async fn asked(named: &Named) -> Result<Option<Way>, String> {
-    let provider = rustls::crypto::ring::default_provider();
-    let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
-    let connector =
-        connector.map_err(|why| format!("cannot be asked: no certificates are trusted here ({why})"))?;
-    let client: Https =
-        Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
-    let manifest = named.manifest();
-    let first = send(&client, Method::HEAD, &manifest, None).await?;
-    let mut used = None;
-    let answer = match challenge(&first).filter(|_| first.status() == StatusCode::UNAUTHORIZED) {
-        Some(challenge) => {
-            let token = used.insert(token(&client, &challenge).await?);
-            send(&client, Method::HEAD, &manifest, Some(token)).await?
-        }
-        None => first,
-    };
+async fn present(named: &Named, way: &mut Way) -> Result<Option<Found>, Stop> {
+    let path = format!("/v2/{}/manifests/{}", named.name, named.reference);
+    let answer = way.ask(Method::HEAD, &path).await?;
     match answer.status() {
         StatusCode::NOT_FOUND => Ok(None),
-        status if status.is_success() => Ok(Some(Way { client, token: used })),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Err("wants a login for it, and none is sent".into())
+        status if status.is_success() => {
+            Ok(Some(Found { host: named.host.clone(), digest: digest(answer.headers()) }))
         }
-        status => Err(format!("answers {}", status.as_u16())),
+        status => Err(Stop::Failed(format!("answers {}", status.as_u16()))),
     }
 }
 
-/// A manifest, or an index of manifests.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Manifest {
-    manifests: Vec<Part>,
-    config: Option<Part>,
-    layers: Vec<Part>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Part {
-    digest: String,
-    platform: Option<Platform>,
-    /// Where a layer is that may not be kept in a registry.
-    urls: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Platform {
-    os: String,
-}
-
-/// A part of the image that the registry does not have, though it has its manifest (a bad garbage collection leaves that
-/// behind), and whether no platform of it is whole.
-async fn missing(named: &Named, way: &Way) -> Result<Option<(String, bool)>, String> {
-    if !named.is_free() {
-        return Ok(None);
-    }
-    let Some(index) = manifest(named, way, &named.reference).await? else { return Ok(None) };
-    if index.manifests.is_empty() {
-        return Ok(gap(named, way, &index).await?.map(|part| (part, true)));
-    }
-    let on_linux = |part: &&Part| part.platform.as_ref().is_none_or(|platform| platform.os == "linux");
-    let (mut lost, mut whole) = (None, 0);
-    for part in index.manifests.iter().filter(on_linux) {
-        let gap = match manifest(named, way, &part.digest).await? {
-            Some(manifest) => gap(named, way, &manifest).await?,
-            None => Some(part.digest.clone()),
-        };
-        match gap {
-            Some(part) => lost = lost.or(Some(part)),
-            None => whole += 1,
-        }
-    }
-    Ok(lost.map(|part| (part, whole == 0)))
-}
-
-/// The manifest of that reference; `None`: it is not there.
-async fn manifest(named: &Named, way: &Way, reference: &str) -> Result<Option<Manifest>, String> {
-    let address = named.address("manifests", reference);
-    let answer = send(&way.client, Method::GET, &address, way.token.as_deref()).await?;
-    if answer.status() == StatusCode::NOT_FOUND {
-        return Ok(None);
-    }
-    if !answer.status().is_success() {
-        return Err(format!("answers {}", answer.status().as_u16()));
-    }
-    let body = Limited::new(answer.into_body(), LONGEST_MANIFEST).collect().await;
-    let body = body.map_err(|why| format!("does not tell its manifest: {why}"))?.to_bytes();
-    let read = serde_json::from_slice(&body);
-    read.map(Some).map_err(|why| format!("has a manifest that is not understood: {why}"))
-}
-
-/// The configuration or the layer that is not there.
-async fn gap(named: &Named, way: &Way, manifest: &Manifest) -> Result<Option<String>, String> {
-    let kept = manifest.config.iter().chain(&manifest.layers).filter(|part| part.urls.is_empty());
-    let asked = kept.map(async |part| {
-        let address = named.address("blobs", &part.digest);
-        let answer = send(&way.client, Method::HEAD, &address, way.token.as_deref()).await?;
-        // A redirection leads to where it is stored.
-        Ok::<_, String>((answer.status() == StatusCode::NOT_FOUND).then(|| part.digest.clone()))
+/// `Docker-Content-Digest`, where it is one.
+fn digest(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("docker-content-digest")?.to_str().ok()?;
+    let is_digest = text.split_once(':').is_some_and(|(kind, sum)| {
+        !kind.is_empty() && sum.len() >= 32 && sum.bytes().all(|b| b.is_ascii_hexdigit())
     });
-    let all = futures::future::try_join_all(asked).await?;
-    Ok(all.into_iter().flatten().next())
-}
-
-async fn send(
-    client: &Https,
-    method: Method,
-    address: &str,
-    token: Option<&str>,
-) -> Result<Response<hyper::body::Incoming>, String> {
-    let mut request = Request::builder().method(method).uri(address).header(header::ACCEPT, KINDS);
-    if let Some(token) = token {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-    }
-    let request =
-        request.body(Empty::new()).map_err(|_| "has a name that no address can be made of".to_owned())?;
-    client.request(request).await.map_err(|why| format!("cannot be reached: {}", deepest(&why)))
-}
-
-/// What a token is asked for with, where the registry hands them out.
-fn challenge<B>(answer: &Response<B>) -> Option<BTreeMap<String, String>> {
-    let text = answer.headers().get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
-    let (scheme, rest) = text.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    // `key="value"`, with commas between them, and in values too.
-    let mut found = BTreeMap::new();
-    let mut rest = rest.trim();
-    while let Some((key, after)) = rest.split_once("=\"") {
-        let (value, after) = after.split_once('"')?;
-        found.insert(key.trim_matches([',', ' ']).to_ascii_lowercase(), value.to_owned());
-        rest = after;
-    }
-    Some(found)
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
-async fn token(client: &Https, challenge: &BTreeMap<String, String>) -> Result<String, String> {
-    let none = || "wants a login for it, and none is sent".to_owned();
-    let realm = challenge.get("realm").ok_or_else(none)?;
-    let plain = |text: &str| {
-        let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
-        text.bytes()
-            .map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-            .collect::<String>()
-    };
-    let query = ["service", "scope"].iter().filter_map(|key| {
-        let value = challenge.get(*key)?;
-        Some(format!("{key}={}", plain(value)))
-    });
-    let joint = if realm.contains('?') { '&' } else { '?' };
-    let address = format!("{realm}{joint}{}", query.collect::<Vec<_>>().join("&"));
-    let uri: Uri = address.parse().map_err(|_| none())?;
-    let answer = client.get(uri).await.map_err(|why| format!("hands out no token: {}", deepest(&why)))?;
-    if !answer.status().is_success() {
-        return Err(none());
-    }
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-    let body = body.map_err(|why| format!("hands out no token: {why}"))?.to_bytes();
-    let Token { token, access_token } = serde_json::from_slice(&body).map_err(|_| none())?;
-    token.or(access_token).ok_or_else(none)
-}
-
-/// The cause that says most.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    error.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{convert::Infallible, net::SocketAddr};
-
-    use hyper::{server::conn::http1, service::service_fn};
-    use hyper_util::rt::TokioIo;
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[test]
-    fn references_are_read_as_container_runtimes_do() {
-        for (image, host, name, reference) in [
-            ("app", "registry-1.docker.io", "library/app", "latest"),
-            ("team/app:2", "registry-1.docker.io", "team/app", "2"),
-            ("docker.io/library/app:2", "registry-1.docker.io", "library/app", "2"),
-            ("registry:5000/app", "registry:5000", "app", "latest"),
-            ("registry.example/a/b:2.4.1", "registry.example", "a/b", "2.4.1"),
-            ("localhost/app:1@sha256:01", "localhost", "app", "sha256:01"),
-        ] {
-            let named = Named::of(image);
-            assert_eq!((&*named.host, &*named.name, &*named.reference), (host, name, reference), "{image}");
-        }
-        for (image, plain) in [
-            ("127.0.0.1:5000/a", true),
-            ("[::1]:5000/a", true),
-            ("localhost/a", true),
-            ("r.example/a", false),
-        ] {
-            assert_eq!(Named::of(image).manifest().starts_with("http://"), plain, "{image}");
-        }
-    }
-
-    /// A registry on loopback that has `app:1`, wants a token for `guarded`, and a login for `private`.
-    async fn registry() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at = listener.local_addr().expect("an address");
-        let answer = move |request: Request<hyper::body::Incoming>| async move {
-            let (path, query) =
-                (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
-            let bearer =
-                request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
-            let wants = |realm: &str| {
-                format!(
-                    "Bearer realm=\"http://{at}/{realm}\",service=\"r\",scope=\"repository:guarded/app:pull,push\""
-                )
-            };
-            let reply = Response::builder();
-            let (status, challenge, body) = match (path.as_str(), bearer.as_deref()) {
-                ("/token", _) if query == "service=r&scope=repository:guarded/app:pull%2Cpush" => {
-                    (200, None, r#"{"token":"t0k"}"#)
-                }
-                ("/v2/app/manifests/1", _) | ("/v2/guarded/app/manifests/1", Some("Bearer t0k")) => {
-                    (200, None, "")
-                }
-                ("/v2/guarded/app/manifests/2", Some("Bearer t0k")) | ("/v2/app/manifests/2", _) => {
-                    (404, None, "")
-                }
-                // Its storage is not mounted: everything is missing.
-                (path, _) if path.starts_with("/v2/lost/") => (404, None, ""),
-                ("/v2/index/manifests/1" | "/v2/half/manifests/1" | "/v2/bare/manifests/1", _) => (
-                    200,
-                    None,
-                    r#"{"manifests":[{"digest":"sha256:a","platform":{"os":"linux","architecture":"amd64"}},
-                        {"digest":"sha256:b","platform":{"os":"linux","architecture":"arm64"}},
-                        {"digest":"sha256:c","platform":{"os":"unknown","architecture":"unknown"}}]}"#,
-                ),
-                (
-                    "/v2/index/manifests/sha256:a" | "/v2/half/manifests/sha256:a" | "/v2/cut/manifests/1",
-                    _,
-                ) => (
-                    200,
-                    None,
-                    r#"{"config":{"digest":"sha256:conf"},"layers":[{"digest":"sha256:one"},
-                        {"digest":"sha256:two"},{"digest":"sha256:far","urls":["https://x.example"]}]}"#,
-                ),
-                (
-                    "/v2/index/manifests/sha256:b" | "/v2/half/manifests/sha256:b" | "/v2/whole/manifests/1",
-                    _,
-                ) => (200, None, r#"{"config":{"digest":"sha256:conf"},"layers":[{"digest":"sha256:one"}]}"#),
-                (path, _) if path.ends_with("/blobs/sha256:two") && !path.contains("/index/") => {
-                    (404, None, "")
-                }
-                (path, _) if path.ends_with("/blobs/sha256:far") => (404, None, ""),
-                (path, _) if path.starts_with("/v2/bare/manifests/") => (404, None, ""),
-                // Where it is stored is told by a redirection.
-                (path, _) if path.contains("/blobs/") => (307, None, ""),
-                (path, None) if path.starts_with("/v2/guarded/") => (401, Some(wants("token")), ""),
-                (path, _) if path.starts_with("/v2/private/") => (401, Some("Basic realm=\"r\"".into()), ""),
-                (path, _) if path.starts_with("/v2/broken/") => (503, None, ""),
-                _ => (401, Some(wants("nowhere")), ""),
-            };
-            let reply = challenge.into_iter().fold(reply.status(status), |reply, wants: String| {
-                reply.header(header::WWW_AUTHENTICATE, wants)
-            });
-            Ok::<_, Infallible>(
-                reply.body(http_body_util::Full::new(Bytes::from_static(body.as_bytes()))).expect("a reply"),
-            )
-        };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)),
-                );
-            }
-        });
-        at
-    }
-
-    #[tokio::test]
-    async fn a_registry_says_whether_it_has_an_image() {
-        let at = registry().await;
-        let of = |image: &str| format!("{at}/{image}");
-        assert_eq!(ask(&of("app:1"), None).await, Answer::Has(at.to_string()));
-        assert_eq!(ask(&of("app:2"), None).await, Answer::HasNot(at.to_string()));
-        assert_eq!(ask(&of("guarded/app:1"), None).await, Answer::Has(at.to_string()));
-        assert_eq!(ask(&of("guarded/app:2"), None).await, Answer::HasNot(at.to_string()));
-        for (image, says) in [
-            ("private/app:1", "wants a login"),
-            ("other:1", "wants a login"),
-            ("broken/app:1", "answers 503"),
-        ] {
-            let answer = ask(&of(image), None).await;
-            assert!(matches!(&answer, Answer::Unknown(why) if why.contains(says)), "{image}: {answer:?}");
-        }
-        // The control: it has not even what runs, or it has.
-        let lost = ask(&of("lost/app:2"), Some(&of("lost/app:1"))).await;
-        assert_eq!(lost, Answer::Lost(at.to_string(), of("lost/app:1")));
-        assert_eq!(ask(&of("app:2"), Some(&of("app:1"))).await, Answer::HasNot(at.to_string()));
-        // One of another registry, or the same again, proves nothing.
-        assert_eq!(ask(&of("lost/app:2"), Some("r.example/app:1")).await, Answer::HasNot(at.to_string()));
-        assert_eq!(ask(&of("lost/app:2"), Some(&of("lost/app:2"))).await, Answer::HasNot(at.to_string()));
-        // Parts: all there (a redirection counts), a layer gone, and one platform of two that is whole.
-        assert_eq!(ask(&of("whole:1"), None).await, Answer::Has(at.to_string()));
-        assert_eq!(ask(&of("index:1"), None).await, Answer::Has(at.to_string()));
-        let damaged = |part: &str, whole: bool| Answer::Damaged {
-            host: at.to_string(),
-            part: format!("sha256:{part}"),
-            all: whole,
-        };
-        assert_eq!(ask(&of("cut:1"), None).await, damaged("two", true));
-        assert_eq!(ask(&of("half:1"), None).await, damaged("two", false));
-        assert_eq!(ask(&of("bare:1"), None).await, damaged("a", true));
-        // Nobody listens there.
-        let nobody =
-            TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-        let answer = ask(&format!("{nobody}/app:1"), None).await;
-        assert!(matches!(&answer, Answer::Unknown(why) if why.contains("cannot be reached")), "{answer:?}");
-    }
+    is_digest.then(|| text.to_owned())
 }

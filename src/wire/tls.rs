@@ -67,24 +67,7 @@ impl Roots {
     /// # Errors
     /// One sentence: the file cannot be read, or there are none.
     pub fn read(file: Option<&Path>) -> Result<Self, String> {
-        let mut store = RootCertStore::empty();
-        match file {
-            Some(file) => {
-                let why =
-                    |why: String| format!("the certificates in {} cannot be read: {why}", file.display());
-                let found = CertificateDer::pem_file_iter(file).map_err(|e| why(e.to_string()))?;
-                for certificate in found {
-                    let certificate = certificate.map_err(|e| why(e.to_string()))?;
-                    store.add(certificate).map_err(|e| why(e.to_string()))?;
-                }
-                if store.is_empty() {
-                    return Err(why("there is none".into()));
-                }
-            }
-            None => {
-                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
+        let store = store(file)?;
         let made = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build();
         made.map(Self)
             .map_err(|_| "no certificates are trusted on this machine: name a file with --ca".to_owned())
@@ -114,6 +97,31 @@ impl Roots {
     }
 }
 
+/// The certificates that are trusted: those of this machine, or those of a file in PEM.
+///
+/// # Errors
+/// One sentence: the file cannot be read, or holds none.
+pub(super) fn store(file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    match file {
+        Some(file) => {
+            let why = |why: String| format!("the certificates in {} cannot be read: {why}", file.display());
+            let found = CertificateDer::pem_file_iter(file).map_err(|e| why(e.to_string()))?;
+            for certificate in found {
+                let certificate = certificate.map_err(|e| why(e.to_string()))?;
+                store.add(certificate).map_err(|e| why(e.to_string()))?;
+            }
+            if store.is_empty() {
+                return Err(why("there is none".into()));
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(store)
+}
+
 /// The SHA-256 of a certificate in DER, in hexadecimal digits.
 pub fn fingerprint(der: &[u8]) -> String {
     use std::fmt::Write;
@@ -124,7 +132,7 @@ pub fn fingerprint(der: &[u8]) -> String {
     })
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(crypto::ring::default_provider())
 }
 

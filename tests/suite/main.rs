@@ -1,5 +1,6 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod around;
 mod campaigns;
 mod campaigns_crash;
 mod campaigns_faults;
@@ -48,6 +49,7 @@ mod reach;
 mod readme;
 mod real;
 mod record;
+mod registry;
 mod resize;
 mod rights;
 mod rooms;

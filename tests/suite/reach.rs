@@ -2,11 +2,13 @@
 
 pub mod served;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wheelhouse::{
     cluster::{
-        Answer, Chain, Finding, Freshness, LinkState, NOT_INSTALLED, Observation, Part, Seen, Severity,
-        Snapshot, TenantName, findings, sketch,
+        Answer, Chain, Finding, Freshness, LinkState, NOT_INSTALLED, Observation, Outside, Part, Pod, Seen,
+        Severity, Snapshot, TenantName, findings, sketch,
     },
     demo::{AccessRule, Scenario, kind::Kind as Stored},
     live::convert::{
@@ -434,6 +436,60 @@ fn what_other_workloads_of_a_namespace_serve_is_not_the_tenants() {
     let seen = world.seen();
     assert_eq!(told(&seen), vec![]);
     assert_eq!(chain(&seen, "acme").routes.len(), 1);
+}
+
+#[test]
+fn the_ways_are_worked_out_again_when_what_they_rest_on_changes_and_only_then() {
+    let world = world();
+    let seen = world.seen();
+    let (ways, before) = (Outside::of(&seen), told(&seen));
+    assert_eq!(before, vec![]);
+    // A pod is seen again, otherwise, and a later moment comes: no way is another.
+    let mut later = seen.clone();
+    let (key, pod) =
+        later.pods.items.iter().next().map(|(key, pod)| (key.clone(), (**pod).clone())).expect("a pod");
+    let pod = Pod { ready: !pod.ready, ..pod };
+    assert!(later.observe(Observation::Pod(Seen::Put(key, pod))));
+    later.at += jiff::SignedDuration::from_secs(1);
+    assert!(Arc::ptr_eq(&ways, &Outside::of(&later)));
+    // An Ingress leads elsewhere: told of this snapshot, and of the one before as it was.
+    let mut changed = seen.clone();
+    let stolen = ingress("globex", "stolen", EARLY, "acme.example.test", "globex", json!({"name": "http"}));
+    let (key, value) = read::<Ingresses>(&list(vec![stolen])).remove(0);
+    changed.observe(Observation::Ingress(Seen::Put(key.clone(), value)));
+    assert_eq!(told(&changed).len(), 2);
+    assert_eq!(told(&seen), before);
+    changed.observe(Observation::Ingress(Seen::Gone(key)));
+    assert_eq!(told(&changed), before);
+    // So do endpoints, and whether there is a pod with the labels of a Service.
+    let (key, mut slice) =
+        read::<EndpointSlices>(&list(vec![slice("acme", "acme", &[true], "http")])).remove(0);
+    slice.ready = 0;
+    changed.observe(Observation::EndpointSlice(Seen::Put(key, slice)));
+    assert_eq!(one(&changed).0, "unreachable");
+}
+
+#[test]
+fn of_many_tls_entries_the_first_that_names_the_host_counts() {
+    let mut world = world();
+    world.ingresses[0]["spec"]["tls"] = json!([
+        {"hosts": ["other.example.test"], "secretName": "other"},
+        {"hosts": ["*.example.test"], "secretName": "wild"},
+        {"hosts": ["acme.example.test"], "secretName": "own"},
+        {"secretName": "all"},
+    ]);
+    let secret = |world: &World| {
+        let chain = chain(&world.seen(), "acme");
+        let tls = chain.routes[0].links.iter().find(|link| link.part == Part::Tls);
+        tls.map(|link| link.text.clone()).unwrap_or_default()
+    };
+    assert!(secret(&world).contains("Secret acme/wild"), "{}", secret(&world));
+    world.ingresses[0]["spec"]["tls"] =
+        json!([{"secretName": "all"}, {"hosts": ["acme.example.test"], "secretName": "own"}]);
+    assert!(secret(&world).contains("Secret acme/all"), "{}", secret(&world));
+    world.ingresses[0]["spec"]["tls"] =
+        json!([{"hosts": ["a.acme.example.test", "*.test"], "secretName": "not"}]);
+    assert_eq!(secret(&world), "");
 }
 
 #[test]

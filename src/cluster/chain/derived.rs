@@ -1,38 +1,194 @@
 //! The ways of a snapshot and what is wrong on them, worked out once, however many ask for them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
+use imbl::{OrdMap, ordmap::DiffItem};
 use jiff::Timestamp;
 
-use super::{Fault, Outside, judge::all_faults};
-use crate::cluster::Snapshot;
+use super::{Fault, Outside, front::Front, judge::all_faults};
+use crate::cluster::{
+    Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Pod, Service, Slice, Snapshot, Tenant,
+    TenantName, Workload,
+    platform::{Component, ComponentKey, Looked, Spot},
+};
 
-/// What was worked out of a snapshot, and the moment of it. Whoever changes the snapshot says so with `forget`.
-#[derive(Clone, Debug, Default)]
-pub(in crate::cluster) struct Derived(OnceLock<(Timestamp, Worked)>);
-
-#[derive(Clone, Debug)]
-pub(super) struct Worked {
-    pub(super) outside: Arc<Outside>,
-    pub(super) faults: Arc<[Fault]>,
+/// What was worked out. The ways are shared by all snapshots that come of each other: they hold for each of them in which
+/// what they rest on is the same, which most observations do not change. What is wrong on them rests on the time as well:
+/// whoever changes the snapshot says so with `forget`.
+#[derive(Debug, Default)]
+pub(in crate::cluster) struct Derived {
+    ways: Arc<Mutex<Option<(Inputs, Arc<Outside>)>>>,
+    endpoints: Arc<Mutex<Option<(Slices, Arc<Endpoints>)>>>,
+    front: Arc<Mutex<Option<(Places, Arc<Front>)>>>,
+    faults: Mutex<Option<(Timestamp, Arc<[Fault]>)>>,
 }
 
-impl Worked {
-    fn of(seen: &Snapshot) -> Self {
-        let outside = Outside::derive(seen);
-        Self { faults: all_faults(seen, &outside).into(), outside: Arc::new(outside) }
+/// The platform around and what was seen of the hosts there.
+type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);
+
+/// EndpointSlices as they are seen.
+type Slices = OrdMap<Key, Arc<EndpointSlice>>;
+/// By Service.
+pub(super) type Endpoints = HashMap<Key, Vec<Arc<EndpointSlice>>>;
+
+impl Clone for Derived {
+    fn clone(&self) -> Self {
+        Self {
+            ways: self.ways.clone(),
+            endpoints: self.endpoints.clone(),
+            front: self.front.clone(),
+            faults: Mutex::new(held(&self.faults).clone()),
+        }
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Derived {
-    pub(super) fn of(&self, seen: &Snapshot) -> Worked {
-        // What rests on the time is judged again.
-        let (at, worked) = self.0.get_or_init(|| (seen.at, Worked::of(seen)));
-        if *at == seen.at { worked.clone() } else { Worked::of(seen) }
+    /// The ways of a snapshot.
+    pub(super) fn ways(&self, seen: &Snapshot) -> Arc<Outside> {
+        let mut known = held(&self.ways);
+        match known.as_ref().filter(|(inputs, ways)| inputs.are_those_of(seen, ways.looked_at_pods)) {
+            Some((_, ways)) => ways.clone(),
+            None => {
+                let ways = Arc::new(Outside::derive(seen));
+                *known = Some((Inputs::of(seen), ways.clone()));
+                ways
+            }
+        }
     }
 
-    /// Forgets it: the snapshot changes.
-    pub(in crate::cluster) fn forget(&mut self) {
-        self.0.take();
+    /// The EndpointSlices of each Service.
+    pub(super) fn endpoints(&self, seen: &Snapshot) -> Arc<Endpoints> {
+        let slices = &seen.endpoint_slices.items;
+        let mut known = held(&self.endpoints);
+        match known.as_ref().filter(|(of, _)| of.ptr_eq(slices)) {
+            Some((_, endpoints)) => endpoints.clone(),
+            None => {
+                let mut endpoints = Endpoints::default();
+                for slice in slices.values() {
+                    let Some(service) = &slice.service else { continue };
+                    let key = Key::new(slice.key.namespace.clone(), service.clone());
+                    endpoints.entry(key).or_default().push(slice.clone());
+                }
+                let endpoints = Arc::new(endpoints);
+                *known = Some((slices.clone(), endpoints.clone()));
+                endpoints
+            }
+        }
     }
+
+    /// What stands in front of the cluster.
+    pub(super) fn front(&self, seen: &Snapshot) -> Arc<Front> {
+        let (platform, looks) = (&seen.platform.items, &seen.looks.items);
+        let mut known = held(&self.front);
+        match known.as_ref().filter(|((of, at), _)| of.ptr_eq(platform) && at.ptr_eq(looks)) {
+            Some((_, front)) => front.clone(),
+            None => {
+                let front = Arc::new(Front::of(seen));
+                *known = Some(((platform.clone(), looks.clone()), front.clone()));
+                front
+            }
+        }
+    }
+
+    /// What is wrong on them.
+    pub(super) fn faults(&self, seen: &Snapshot) -> Arc<[Fault]> {
+        let mut known = held(&self.faults);
+        match known.as_ref().filter(|(at, _)| *at == seen.at) {
+            Some((_, faults)) => faults.clone(),
+            None => {
+                let faults: Arc<[Fault]> = all_faults(seen).into();
+                *known = Some((seen.at, faults.clone()));
+                faults
+            }
+        }
+    }
+
+    /// Forgets what is wrong: the snapshot changes.
+    pub(in crate::cluster) fn forget(&mut self) {
+        *held(&self.faults) = None;
+    }
+}
+
+/// What the ways rest on, as it was then.
+#[derive(Debug)]
+struct Inputs {
+    ingresses: OrdMap<Key, Arc<Ingress>>,
+    routes: OrdMap<Key, Arc<HttpRoute>>,
+    gateways: OrdMap<Key, Arc<Gateway>>,
+    certificates: OrdMap<Key, Arc<Certificate>>,
+    services: Known<Service>,
+    tenants: OrdMap<TenantName, Arc<Tenant>>,
+    /// Only where somebody had to look which pods there are.
+    pods: Known<Pod>,
+    workloads: [OrdMap<Key, Arc<Workload>>; 2],
+}
+
+/// The objects of a kind, those that cannot be read, and whether the kind is known at all.
+#[derive(Debug)]
+struct Known<V> {
+    items: OrdMap<Key, Arc<V>>,
+    unreadable: OrdMap<Key, Arc<str>>,
+    known: bool,
+}
+
+impl<V> Known<V> {
+    fn of(slice: &Slice<Key, V>) -> Self {
+        let Slice { items, unreadable, freshness, .. } = slice;
+        Self { items: items.clone(), unreadable: unreadable.clone(), known: freshness.is_known() }
+    }
+
+    fn is(&self, slice: &Slice<Key, V>) -> bool {
+        self.items.ptr_eq(&slice.items)
+            && self.unreadable.ptr_eq(&slice.unreadable)
+            && self.known == slice.freshness.is_known()
+    }
+}
+
+impl Inputs {
+    fn of(seen: &Snapshot) -> Self {
+        Self {
+            ingresses: seen.ingresses.items.clone(),
+            routes: seen.http_routes.items.clone(),
+            gateways: seen.gateways.items.clone(),
+            certificates: seen.certificates.items.clone(),
+            services: Known::of(&seen.services),
+            tenants: seen.tenants.clone(),
+            pods: Known::of(&seen.pods),
+            workloads: [seen.deployments.items.clone(), seen.stateful_sets.items.clone()],
+        }
+    }
+
+    /// Whether they are the same in a snapshot; `pods`: pods and workloads count as well.
+    fn are_those_of(&self, seen: &Snapshot, pods: bool) -> bool {
+        let [deployments, stateful_sets] = &self.workloads;
+        self.ingresses.ptr_eq(&seen.ingresses.items)
+            && self.routes.ptr_eq(&seen.http_routes.items)
+            && self.gateways.ptr_eq(&seen.gateways.items)
+            && self.certificates.ptr_eq(&seen.certificates.items)
+            && self.services.is(&seen.services)
+            && same_tenants(&self.tenants, &seen.tenants)
+            && (!pods
+                || self.pods.is(&seen.pods)
+                    && deployments.ptr_eq(&seen.deployments.items)
+                    && stateful_sets.ptr_eq(&seen.stateful_sets.items))
+    }
+}
+
+/// Whether the same tenants have the same workloads with the same labels: their pods come and go.
+fn same_tenants(before: &OrdMap<TenantName, Arc<Tenant>>, after: &OrdMap<TenantName, Arc<Tenant>>) -> bool {
+    let same = |one: &Tenant, other: &Tenant| {
+        one.workload.key == other.workload.key
+            && one.workload.template_labels == other.workload.template_labels
+    };
+    before.ptr_eq(after)
+        || before.len() == after.len()
+            && before.diff(after).all(|item| match item {
+                DiffItem::Update { old: (_, old), new: (_, new) } => same(old, new),
+                DiffItem::Add(..) | DiffItem::Remove(..) => false,
+            })
 }

@@ -1,14 +1,18 @@
 //! Which Ingresses and HTTPRoutes lead to which tenant, and who claims the same host: worked out once for a snapshot.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeSet,
+    sync::Arc,
+};
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use jiff::Timestamp;
 
 use super::Claimant;
 use crate::cluster::{
-    Certificate, Key, LabelSet, RouteParent, Service, ServicePoint, Snapshot, Tenant, TenantName,
-    in_namespace,
+    Certificate, Ingress, IngressTls, Key, LabelSet, RouteParent, Service, ServicePoint, Snapshot, Tenant,
+    TenantName, in_namespace,
 };
 
 /// Where a rule leads.
@@ -70,6 +74,40 @@ pub struct Outside {
     claims: HashMap<Place, Vec<Claim>>,
     /// By namespace and Secret.
     certificates: HashMap<Key, Arc<Certificate>>,
+    /// By Ingress.
+    tls: HashMap<Key, TlsOf>,
+    /// Somebody had to look which pods there are.
+    pub(super) looked_at_pods: bool,
+}
+
+/// Which entry of an Ingress's `spec.tls` is for a host: the first that names it.
+#[derive(Debug, Default)]
+struct TlsOf {
+    /// By host, and by wildcard.
+    named: HashMap<Arc<str>, usize>,
+    /// The first for all hosts.
+    all: Option<usize>,
+}
+
+impl TlsOf {
+    fn of(ingress: &Ingress) -> Self {
+        let mut found = Self::default();
+        for (at, entry) in ingress.tls.iter().enumerate() {
+            if entry.hosts.is_empty() {
+                found.all = found.all.or(Some(at));
+            }
+            for host in &entry.hosts {
+                found.named.entry(host.clone()).or_insert(at);
+            }
+        }
+        found
+    }
+
+    fn entry(&self, host: &str) -> Option<usize> {
+        let wildcard = host.split_once('.').filter(|(first, _)| !first.is_empty());
+        let wildcard = wildcard.and_then(|(_, rest)| self.named.get(&*format!("*.{rest}")));
+        [self.named.get(host), wildcard, self.all.as_ref()].into_iter().flatten().min().copied()
+    }
 }
 
 /// The tenants by what leads to them.
@@ -77,7 +115,13 @@ struct Tenants<'a> {
     seen: &'a Snapshot,
     by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Arc<Tenant>>>,
     by_namespace: HashMap<&'a str, Vec<&'a Arc<Tenant>>>,
+    /// The labels that any pod has, or would have by a template; read when somebody asks for them.
+    labels: OnceCell<HashSet<Labelled<'a>>>,
+    looked_at_pods: Cell<bool>,
 }
+
+/// Namespace, key and value.
+type Labelled<'a> = (&'a str, &'a str, &'a str);
 
 fn selects(selector: &LabelSet, labels: &LabelSet) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -93,7 +137,21 @@ impl<'a> Tenants<'a> {
                 by_label.entry((namespace, &**key, &**value)).or_insert_with(Vec::new).push(tenant);
             }
         }
-        Self { seen, by_label, by_namespace }
+        let (labels, looked_at_pods) = (OnceCell::new(), Cell::new(false));
+        Self { seen, by_label, by_namespace, labels, looked_at_pods }
+    }
+
+    fn labels(&self) -> &HashSet<Labelled<'a>> {
+        self.labels.get_or_init(|| {
+            self.looked_at_pods.set(true);
+            let pods = self.seen.pods.values().map(|pod| (&pod.key, &pod.labels));
+            let workloads = [&self.seen.deployments, &self.seen.stateful_sets].into_iter();
+            let workloads = workloads.flat_map(|all| all.values());
+            let templates = workloads.map(|workload| (&workload.key.key, &workload.template_labels));
+            let all = pods.chain(templates);
+            all.flat_map(|(of, labels)| labels.iter().map(|(key, value)| (&*of.namespace, &**key, &**value)))
+                .collect()
+        })
     }
 
     /// The tenant whose pods a Service selects, where it is one alone.
@@ -112,6 +170,14 @@ impl<'a> Tenants<'a> {
     fn anybody(&self, service: &Service) -> bool {
         let namespace = &*service.key.namespace;
         let selector = &service.selector;
+        // A label that nobody has is the rule here: then nobody is looked through.
+        let has = |(key, value): (&Arc<str>, &Arc<str>)| {
+            let labels = self.labels();
+            labels.contains(&(namespace, &**key, &**value))
+        };
+        if !selector.iter().all(has) {
+            return false;
+        }
         in_namespace(&self.seen.pods, namespace).any(|pod| selects(selector, &pod.labels))
             || [&self.seen.deployments, &self.seen.stateful_sets].into_iter().any(|all| {
                 in_namespace(all, namespace).any(|workload| selects(selector, &workload.template_labels))
@@ -147,6 +213,7 @@ impl<'a> Tenants<'a> {
         if self.anybody(service) {
             return None;
         }
+        self.looked_at_pods.set(true);
         let pods = &self.seen.pods;
         let unread = pods.unreadable.keys().any(|key| *key.namespace == *service.key.namespace);
         guess(if pods.freshness.is_known() && !unread { Aim::Nobody } else { Aim::Unknown })
@@ -163,7 +230,7 @@ impl ServicePoint {
 impl Outside {
     /// The ways of a snapshot, worked out once for it.
     pub fn of(seen: &Snapshot) -> Arc<Self> {
-        seen.outside.of(seen).outside
+        seen.outside.ways(seen)
     }
 
     pub(super) fn derive(seen: &Snapshot) -> Self {
@@ -177,6 +244,9 @@ impl Outside {
             all.certificates.insert(key, certificate.clone());
         }
         for ingress in seen.ingresses.values() {
+            if !ingress.tls.is_empty() {
+                all.tls.insert(ingress.key.clone(), TlsOf::of(ingress));
+            }
             let by = Claimant { kind: "Ingress", key: ingress.key.clone() };
             let class = ingress.class.as_ref().or(ingress.annotated.as_ref());
             for path in &ingress.paths {
@@ -205,12 +275,14 @@ impl Outside {
                 all.open(&tenants, &by, host, (&root, false), Some(point));
             }
         }
+        all.looked_at_pods = tenants.looked_at_pods.get();
         all
     }
 
     fn claim(&mut self, place: Place, claim: Claim) {
         let all = self.claims.entry(place).or_default();
-        if !all.iter().any(|other| other.by == claim.by) {
+        // The paths of an object come one after another.
+        if all.last().is_none_or(|last| last.by != claim.by) {
             all.push(claim);
         }
     }
@@ -263,6 +335,21 @@ impl Outside {
 
     pub(super) fn claims_on(&self, host: &Arc<str>, path: &(Arc<str>, bool)) -> &[Claim] {
         self.claims.get(&(host.clone(), path.0.clone(), path.1)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Until when the certificates are valid that cert-manager keeps for the Ingresses of a tenant.
+    pub(super) fn until(&self, seen: &Snapshot, tenant: &TenantName) -> Option<Timestamp> {
+        let ingresses = self.doors_of(tenant).iter().filter_map(|door| seen.ingresses.get(&door.by.key));
+        let secrets = ingresses.flat_map(|ingress| {
+            let secrets = ingress.tls.iter().filter_map(|entry| entry.secret.clone());
+            secrets.map(|secret| Key::new(ingress.key.namespace.clone(), secret)).collect::<Vec<_>>()
+        });
+        secrets.filter_map(|secret| self.certificate(&secret)?.not_after).min()
+    }
+
+    /// The entry of an Ingress's `spec.tls` for a host.
+    pub(super) fn tls<'i>(&self, ingress: &'i Ingress, host: &str) -> Option<&'i IngressTls> {
+        ingress.tls.get(self.tls.get(&ingress.key)?.entry(host)?)
     }
 
     pub(super) fn certificate(&self, secret: &Key) -> Option<&Arc<Certificate>> {

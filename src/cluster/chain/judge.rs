@@ -6,23 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Fault, Link, Outside, Part, Route,
+    derived::Endpoints,
     doors::{Aim, Claim, Door, shown},
+    front::Front,
+    said::{CERTIFICATE, CLAIMED_TWICE, NO_CLASS, Said, UNREACHABLE},
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, EndpointSlice, Ingress, IngressTls, Key, LinkState, PortName,
-    RouteParent, Service, ServicePoint, Snapshot, Tenant, Term, Verdict, in_namespace,
+    Certificate, ClaimPhase, Database, Ingress, Key, LinkState, PortName, RouteParent, Service, ServicePoint,
+    Snapshot, Tenant, Term, Verdict,
     term::covers,
     words::{age, count},
 };
-
-/// Requests end at this link.
-pub(super) const UNREACHABLE: &str = "unreachable";
-/// Two objects name the same host and path.
-pub(super) const CLAIMED_TWICE: &str = "host-claimed-twice";
-/// An Ingress names a class that is not there.
-pub(super) const NO_CLASS: &str = "ingress-class-missing";
-/// A certificate has expired, or is about to.
-pub(super) const CERTIFICATE: &str = "certificate";
 
 /// Endpoints follow pods: within this time a ready pod that is no endpoint is only on its way.
 const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -41,65 +35,45 @@ fn milder(link: Link) -> Link {
     Link { state: link.state.min(LinkState::Warning), ..link }
 }
 
-/// What is said of the links; where only faults are asked for, no sentence is made of what holds.
-struct Said {
-    all: bool,
-    links: Vec<Link>,
+/// What is worked out once for all ways of a snapshot.
+struct Known {
+    outside: Arc<Outside>,
+    endpoints: Arc<Endpoints>,
+    front: Arc<Front>,
 }
 
-impl Said {
-    fn say(&mut self, part: Part, state: LinkState, text: impl FnOnce() -> String) {
-        if self.all {
-            self.links.push(Link { part, state, text: text(), since: None, remedy: None, rule: None });
+impl Known {
+    fn of(seen: &Snapshot) -> Self {
+        Self {
+            outside: Outside::of(seen),
+            endpoints: seen.outside.endpoints(seen),
+            front: seen.outside.front(seen),
         }
-    }
-
-    fn ok(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Ok, text);
-    }
-
-    fn unknown(&mut self, part: Part, text: impl FnOnce() -> String) {
-        self.say(part, LinkState::Unknown, text);
-    }
-
-    fn fault(&mut self, rule: &'static str, part: Part, state: LinkState, text: String) -> &mut Link {
-        self.links.push(Link { part, state, text, since: None, remedy: None, rule: Some(rule) });
-        let last = self.links.len() - 1;
-        &mut self.links[last]
-    }
-
-    /// Requests end here.
-    fn end(&mut self, part: Part, text: String) -> &mut Link {
-        self.fault(UNREACHABLE, part, LinkState::Broken, text)
-    }
-}
-
-impl Link {
-    fn mend(&mut self, remedy: impl Into<String>) {
-        self.remedy = Some(remedy.into());
     }
 }
 
 /// The ways to a tenant, each with all its links.
-pub(super) fn routes(seen: &Snapshot, outside: &Outside, tenant: &Tenant) -> Vec<Route> {
+pub(super) fn routes(seen: &Snapshot, tenant: &Tenant) -> Vec<Route> {
+    let known = Known::of(seen);
     let route = |door: &Door| Route {
         host: shown(&door.host),
         by: door.by.clone(),
         path: door.paths.first().map_or_else(|| "/".into(), |(path, _)| path.clone()),
-        links: links(seen, outside, tenant, door),
+        links: links(seen, &known, tenant, door),
     };
-    outside.doors_of(&tenant.name).iter().map(route).collect()
+    known.outside.doors_of(&tenant.name).iter().map(route).collect()
 }
 
 /// What is wrong on the ways to all tenants that are to be reached.
-pub(super) fn all_faults(seen: &Snapshot, outside: &Outside) -> Vec<Fault> {
+pub(super) fn all_faults(seen: &Snapshot) -> Vec<Fault> {
     let mut all = Vec::new();
     if !seen.leads_outside() {
         return all;
     }
+    let known = Known::of(seen);
     for tenant in seen.tenants.values().filter(|tenant| tenant.desired() > 0) {
-        let doors = outside.doors_of(&tenant.name);
-        let found: Vec<_> = doors.iter().map(|door| faults(seen, outside, tenant, door)).collect();
+        let doors = known.outside.doors_of(&tenant.name);
+        let found: Vec<_> = doors.iter().map(|door| faults(seen, &known, tenant, door)).collect();
         let intact = found.iter().any(|faults| !faults.iter().any(is_end));
         for (door, faults) in doors.iter().zip(found) {
             // What is only guessed to be the tenant's does not take it down while another way is whole.
@@ -115,21 +89,33 @@ pub(super) fn all_faults(seen: &Snapshot, outside: &Outside) -> Vec<Fault> {
     all
 }
 
+/// The worst of all links of the ways to a tenant, and of those the first: none where all of them hold.
+pub(super) fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
+    let known = Known::of(seen);
+    let doors = known.outside.doors_of(&tenant.name).iter();
+    let links = doors.flat_map(|door| said(seen, &known, tenant, door, false));
+    let links = links.chain(behind(seen, tenant, false)).filter(|link| link.state > LinkState::Unknown);
+    links.map(|link| (link.state, link.part)).min_by_key(|(state, part)| (std::cmp::Reverse(*state), *part))
+}
+
 /// All links of a way, from outside to the endpoints.
-fn links(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> Vec<Link> {
-    said(seen, outside, tenant, door, true)
+fn links(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<Link> {
+    said(seen, known, tenant, door, true)
 }
 
 /// Those with which something is wrong.
-fn faults(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door) -> Vec<Link> {
-    let mut said = said(seen, outside, tenant, door, false);
+fn faults(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<Link> {
+    let mut said = said(seen, known, tenant, door, false);
     said.retain(|link| link.rule.is_some());
     said
 }
 
-fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
-    let mut said = Said { all, links: Vec::new() };
+fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
+    let outside = &known.outside;
+    let mut said = Said::new(all);
     let ingress = seen.ingresses.get(&door.by.key).filter(|_| door.by.kind == "Ingress");
+    let requested = ingress.and_then(|ingress| requested(outside, ingress, door));
+    known.front.links(seen, tenant, &door.host, requested, &mut said);
     match ingress {
         Some(ingress) => {
             rule(seen, outside, door, &mut said);
@@ -138,8 +124,15 @@ fn said(seen: &Snapshot, outside: &Outside, tenant: &Tenant, door: &Door, all: b
         }
         None => gateways(seen, door, &mut said),
     }
-    service(seen, tenant, door, &mut said);
+    service(seen, &known.endpoints, tenant, door, &mut said);
+    known.front.application(seen, tenant, &door.host, &mut said);
     said.links
+}
+
+/// The certificate that cert-manager keeps for a host of an Ingress.
+fn requested<'a>(outside: &'a Outside, ingress: &Ingress, door: &Door) -> Option<&'a Certificate> {
+    let secret = outside.tls(ingress, &door.host)?.secret.as_ref()?;
+    outside.certificate(&Key::new(ingress.key.namespace.clone(), secret.clone())).map(|found| &**found)
 }
 
 /// The rule, and who else claims the same.
@@ -237,10 +230,7 @@ fn class(seen: &Snapshot, ingress: &Ingress, said: &mut Said) {
 
 /// The certificate of an Ingress. Its Secret is never read.
 fn tls(seen: &Snapshot, outside: &Outside, ingress: &Ingress, door: &Door, said: &mut Said) {
-    let named = |entry: &&IngressTls| {
-        entry.hosts.is_empty() || entry.hosts.iter().any(|name| covers(name, &door.host))
-    };
-    let Some(entry) = ingress.tls.iter().find(named) else { return };
+    let Some(entry) = outside.tls(ingress, &door.host) else { return };
     let Some(secret) = &entry.secret else {
         said.unknown(Part::Tls, || "the default certificate of its controller".to_owned());
         return;
@@ -338,7 +328,7 @@ fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
 }
 
 /// The Service, its port and its endpoints.
-fn service(seen: &Snapshot, tenant: &Tenant, door: &Door, said: &mut Said) {
+fn service(seen: &Snapshot, endpoints: &Endpoints, tenant: &Tenant, door: &Door, said: &mut Said) {
     let Some(point) = &door.point else {
         said.unknown(Part::Service, || format!("{} leads to something else than a Service", door.by));
         return;
@@ -360,7 +350,7 @@ fn service(seen: &Snapshot, tenant: &Tenant, door: &Door, said: &mut Said) {
             let line = format!("`kubectl -n {} edit service {}`", key.namespace, key.name);
             said.end(Part::Service, text).mend(format!("correct its selector: {line}"));
         }
-        (Aim::Tenant, Some(service)) => port(seen, tenant, (service, point), &edit, said),
+        (Aim::Tenant, Some(service)) => port(seen, endpoints, tenant, (service, point), &edit, said),
     }
 }
 
@@ -370,6 +360,7 @@ fn named(port: &crate::cluster::ServicePort) -> String {
 
 fn port(
     seen: &Snapshot,
+    endpoints: &Endpoints,
     tenant: &Tenant,
     (service, point): (&Service, &ServicePoint),
     edit: &str,
@@ -395,9 +386,8 @@ fn port(
         said.unknown(Part::Endpoints, || "EndpointSlices are not read".to_owned());
         return;
     }
-    let of = |slice: &&Arc<EndpointSlice>| slice.service.as_ref() == Some(&key.name);
     let (mut total, mut ready, mut without) = (0, 0, 0);
-    for slice in in_namespace(&seen.endpoint_slices, &key.namespace).filter(of) {
+    for slice in endpoints.get(key).into_iter().flatten() {
         if slice.ports.contains(&port.name) {
             (total, ready) = (total + slice.total, ready + slice.ready);
         } else {
@@ -442,8 +432,8 @@ fn port(
 }
 
 /// What all ways lead to: the pods, and what these need.
-pub(super) fn behind(seen: &Snapshot, tenant: &Tenant) -> Vec<Link> {
-    let mut said = Said { all: true, links: Vec::new() };
+pub(super) fn behind(seen: &Snapshot, tenant: &Tenant, all: bool) -> Vec<Link> {
+    let mut said = Said::new(all);
     let (ready, desired) = (tenant.ready(), tenant.desired());
     let pods = match ready {
         _ if desired == 0 => LinkState::Unknown,

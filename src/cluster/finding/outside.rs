@@ -9,6 +9,10 @@ pub(super) fn unreachable(s: &Snapshot) -> Vec<(Subject, Found)> {
     of_ways(s, "unreachable")
 }
 
+pub(super) fn not_served(s: &Snapshot) -> Vec<(Subject, Found)> {
+    of_ways(s, "host-not-served")
+}
+
 pub(super) fn claimed_twice(s: &Snapshot) -> Vec<(Subject, Found)> {
     of_ways(s, "host-claimed-twice")
 }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Snapshot,
-        platform::{Platform, edge, floating, node},
+        platform::{Platform, edge, floating, node, registry},
     },
     Answer, Check, Found, Rule, Subject, found,
 };
@@ -160,6 +160,31 @@ pub(super) const RULES: &[Rule] = &[
         name: "platform-storage-node",
         doc: "A storage node does not tell its state, or is not connected to another.",
         check: Check::Cluster(|s| of(s, "platform-storage-node")),
+    },
+    Rule {
+        name: registry::DOWN,
+        doc: "The registry does not answer, or answers with an error: no node can pull an image.",
+        check: Check::Cluster(|s| of(s, registry::DOWN)),
+    },
+    Rule {
+        name: registry::STORAGE,
+        doc: "The registry answers, and has none of the images that run and were asked for: its storage is not there.",
+        check: Check::Cluster(|s| of(s, registry::STORAGE)),
+    },
+    Rule {
+        name: registry::LOGIN,
+        doc: "The registry refuses the login, or the pull secret of the nodes has none for it.",
+        check: Check::Cluster(|s| of(s, registry::LOGIN)),
+    },
+    Rule {
+        name: registry::IMAGE,
+        doc: "The registry does not have an image any more that runs, or not all parts of it.",
+        check: Check::Cluster(|s| of(s, registry::IMAGE)),
+    },
+    Rule {
+        name: registry::MOVED,
+        doc: "A tag leads to something else in the registry than what pods run under it.",
+        check: Check::Cluster(|s| of(s, registry::MOVED)),
     },
 ];
 

@@ -20,6 +20,12 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Cluster(outside::unreachable),
     },
     Rule {
+        name: "host-not-served",
+        doc: "A host name of the tenant is not served where clients come to: the edges present no valid certificate for it, or \
+              the ingress nodes do not know it.",
+        check: Check::Cluster(outside::not_served),
+    },
+    Rule {
         name: "host-claimed-twice",
         doc: "Another Ingress names the tenant's host and path: one of the two gets the requests.",
         check: Check::Cluster(outside::claimed_twice),

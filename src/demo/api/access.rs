@@ -229,7 +229,7 @@ impl Users {
 
     fn rights_left(&self, user: &User, namespace: &str) -> Vec<Value> {
         let mut rights = Vec::new();
-        for kind in KINDS {
+        for kind in KINDS.iter().filter(|kind| !kind.is_extension()) {
             for subresource in std::iter::once("").chain(kind.subresources.iter().copied()) {
                 let may = |verb: &&str| {
                     let deed = Deed {

@@ -10,17 +10,17 @@ use crate::kind::{KINDS, Kind};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
-/// Answers a request for a document.
+/// Answers a request for a document; `extended`: extensions are installed.
 ///
 /// # Errors
 /// 406 for a form that is not served.
-pub(super) fn document(document: &Document, accept: &str) -> Result<Reply, Failure> {
+pub(super) fn document(document: &Document, accept: &str, extended: bool) -> Result<Reply, Failure> {
     let aggregated = wants_aggregated(accept);
     Ok(match document {
         Document::Version => Reply::value(200, version()),
         Document::Health => Reply { content_type: "text/plain; charset=utf-8", ..Reply::text("ok") },
-        Document::Core if aggregated => self::aggregated(true),
-        Document::Groups if aggregated => self::aggregated(false),
+        Document::Core if aggregated => self::aggregated(true, extended),
+        Document::Groups if aggregated => self::aggregated(false, extended),
         Document::Core => Reply::value(
             200,
             json!({
@@ -30,7 +30,7 @@ pub(super) fn document(document: &Document, accept: &str) -> Result<Reply, Failu
             }),
         ),
         Document::Groups => {
-            let groups: Vec<Value> = names().into_iter().map(group).collect();
+            let groups: Vec<Value> = names(extended).into_iter().map(group).collect();
             Reply::value(200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         Document::Group(name) => {
@@ -100,8 +100,12 @@ fn joined(group: &str, version: &str) -> String {
 }
 
 /// The names of all groups but the core one.
-fn names() -> Vec<&'static str> {
-    path::groups().into_iter().map(|(group, _)| group).filter(|g| !g.is_empty()).collect()
+fn names(extended: bool) -> Vec<&'static str> {
+    let is_served = |group: &&str| {
+        !group.is_empty()
+            && (extended || !KINDS.iter().any(|kind| kind.group == *group && kind.is_extension()))
+    };
+    path::groups().into_iter().map(|(group, _)| group).filter(is_served).collect()
 }
 
 fn group(name: &str) -> Value {
@@ -208,8 +212,8 @@ fn resources(group: &str, version: &str) -> Vec<Value> {
     list
 }
 
-fn aggregated(core: bool) -> Reply {
-    let groups: Vec<&str> = if core { vec![""] } else { names() };
+fn aggregated(core: bool, extended: bool) -> Reply {
+    let groups: Vec<&str> = if core { vec![""] } else { names(extended) };
     let items: Vec<Value> = groups
         .into_iter()
         .map(|group| {

@@ -103,6 +103,20 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether it is of an extension, that not every cluster has.
+    pub fn is_extension(&self) -> bool {
+        let of = |group: &str| KINDS.iter().any(|kind| kind.group == group && kind.is_extension());
+        match self {
+            Target::Resource(resource) => resource.kind.is_extension(),
+            Target::Document(
+                Document::Group(group) | Document::Resources(group, _) | Document::OpenApi3Of(group, _),
+            ) => of(group),
+            _ => false,
+        }
+    }
+}
+
 /// The groups and versions served, in the order of discovery; the core group is "".
 pub fn groups() -> Vec<(&'static str, &'static str)> {
     let mut groups: Vec<(&str, &str)> = Vec::new();

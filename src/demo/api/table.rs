@@ -9,6 +9,7 @@ use super::cells;
 use super::selector;
 use crate::kind::Kind;
 use crate::store::text;
+use crate::value;
 
 /// One column: its name, JSON type, format, and 1 for those only `-o wide` shows.
 type Column = (&'static str, &'static str, u8);
@@ -165,6 +166,10 @@ pub fn row(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             vec![name, json!(target), json!(cells::targets(o)), json!(min), max, current, age]
         }
         i if i == Kind::LEASE.index => vec![name, json!(text(o, "/spec/holderIdentity")), age],
+        i if i == Kind::CERTIFICATE.index => {
+            let ready = value::condition(o, "Ready").map_or("", |ready| text(ready, "/status"));
+            vec![name, json!(ready), json!(text(o, "/spec/secretName")), age]
+        }
         i if i == Kind::PRIORITY_CLASS.index => {
             let value = o["value"].as_i64().unwrap_or(0);
             let global = o["globalDefault"] == true;
@@ -289,6 +294,7 @@ fn layout(kind: &Kind) -> Vec<Column> {
             vec![NAME, s("Reference"), s("Targets"), s("MinPods"), s("MaxPods"), s("Replicas"), AGE]
         }
         i if i == Kind::LEASE.index => vec![NAME, s("Holder"), AGE],
+        i if i == Kind::CERTIFICATE.index => vec![NAME, s("Ready"), s("Secret"), AGE],
         i if i == Kind::PRIORITY_CLASS.index => {
             vec![NAME, n("Value"), ("Global-Default", "boolean", 0), AGE, s("PreemptionPolicy")]
         }

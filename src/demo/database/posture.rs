@@ -1,14 +1,6 @@
-//! How the servers of the simulated database stand towards their clients, by their state and by faults on demand, and the
-//! ports that follow it.
+//! How the servers of the simulated database stand towards their clients, by their state and by faults on demand.
 
-use std::{
-    collections::BTreeMap,
-    future::pending,
-    io,
-    net::{Ipv4Addr, SocketAddr},
-};
-
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use std::collections::BTreeMap;
 
 use super::{Endpoint, State, member::Process};
 
@@ -55,6 +47,11 @@ impl Posture {
             Some(Fault::Refuse) => Reach::Refused,
             _ => self.reach,
         }
+    }
+
+    /// Whether its port takes connections.
+    pub fn is_open(self) -> bool {
+        self.reach() != Reach::Refused
     }
 
     pub fn answers(self) -> bool {
@@ -123,51 +120,4 @@ pub(super) fn reach(state: &State) -> (Vec<Posture>, Vec<Posture>) {
         fault: None,
     });
     (members.collect(), proxies.collect())
-}
-
-/// A port of loopback. While it is closed it stays bound, so that nobody else can take it and clients are refused.
-pub(super) struct Port {
-    pub address: SocketAddr,
-    closed: Option<TcpSocket>,
-    open: Option<TcpListener>,
-}
-
-impl Port {
-    pub fn reserve() -> io::Result<Port> {
-        let socket = bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        Ok(Port { address: socket.local_addr()?, closed: Some(socket), open: None })
-    }
-
-    /// Opens or closes the port.
-    pub fn follow(&mut self, posture: Posture) -> io::Result<()> {
-        match (posture.reach(), &self.open) {
-            (Reach::Refused, Some(_)) => {
-                self.open = None;
-                self.closed = Some(bind(self.address)?);
-            }
-            (Reach::Open | Reach::Frozen, None) => {
-                let socket = match self.closed.take() {
-                    Some(socket) => socket,
-                    None => bind(self.address)?,
-                };
-                self.open = Some(socket.listen(128)?);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        match &self.open {
-            Some(listener) => listener.accept().await,
-            None => pending().await,
-        }
-    }
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
 }

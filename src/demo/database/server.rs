@@ -11,9 +11,10 @@ use super::{
     answer::Answer,
     mysqld,
     noise::Noise,
-    posture::{Fault, Port, Posture, Postures, Reach},
+    posture::{Fault, Posture, Postures, Reach},
     protocol::{self, Hello, Packets},
 };
+use crate::port::Port;
 
 /// Serves one endpoint until it is aborted.
 pub(super) async fn serve(endpoint: Endpoint, mut port: Port, shared: Arc<Shared>, seed: u64) {
@@ -25,7 +26,7 @@ pub(super) async fn serve(endpoint: Endpoint, mut port: Port, shared: Arc<Shared
     };
     loop {
         let posture = postures.borrow_and_update().of(endpoint);
-        if port.follow(posture).is_err() {
+        if port.set(posture.is_open()).is_err() {
             // Somebody else holds the port for the moment: to a client it is closed, as it is meant to be or soon is.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::image;
 use crate::store::stamp;
 use crate::value::{digest, int, list, map, name, namespace, set, set_condition, terminating, text, uid};
 
@@ -87,7 +88,7 @@ fn run(status: &mut Value, container: &Value, pod: &str, now: Timestamp) {
     }
     status["ready"] = (!probed).into();
     status["started"] = true.into();
-    status["imageID"] = format!("{repository}@sha256:{}", digest(&[image])).into();
+    status["imageID"] = format!("{repository}@{}", image::image(image, 1).digest).into();
     status["containerID"] = format!("containerd://{}", digest(&[pod, called, &count])).into();
 }
 

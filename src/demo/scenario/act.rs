@@ -47,6 +47,16 @@ pub(crate) fn act(world: &mut World, number: usize) {
             let demand = Demand { requests: requests * replicas.max(1) as f64, swing: 0.08 };
             world.usage.demand(&tenant, &tenant, demand);
         }
+        Act::Renew {} => {
+            let now = world.now();
+            world.around.edges.iter_mut().for_each(|edges| edges.renew(now));
+        }
+        Act::Reload { edge } => {
+            world.around.edges.iter_mut().for_each(|edges| edges.reload(edge.saturating_sub(1)));
+        }
+        Act::LoseStorage {} => {
+            world.around.registry.iter_mut().for_each(|registry| registry.mounted = false);
+        }
         Act::Oversized { tenant: number, memory } => {
             let tenant = tenant(number);
             let called = format!("{tenant}-export");

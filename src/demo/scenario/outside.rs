@@ -48,7 +48,7 @@ pub(super) fn steal(world: &mut World, stolen: &Stolen) {
 }
 
 /// Stores an object that is so old. Its uid is its own, so that the other objects of the world are those without it.
-fn put(world: &mut World, kind: &'static Kind, mut object: Value, age: SignedDuration, by: &str) {
+pub(super) fn put(world: &mut World, kind: &'static Kind, mut object: Value, age: SignedDuration, by: &str) {
     let at = stamp(past(world.now(), age));
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let id = digest(&[kind.kind, &name, &at, &world.seed.to_string()]);

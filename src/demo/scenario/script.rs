@@ -12,6 +12,11 @@ pub(super) struct Script {
     pub(super) summary: String,
     pub(super) recovered: Option<Recovered>,
     pub(super) stolen: Option<Stolen>,
+    /// The proxies in front of the cluster, where it has any.
+    pub(super) edges: Option<Edges>,
+    /// The cluster pulls its images from a registry of its own.
+    #[serde(default)]
+    pub(super) registry: bool,
     #[serde(default)]
     pub(super) full: Vec<Full>,
     /// What has happened; `when` is how long ago.
@@ -43,6 +48,28 @@ pub(super) struct Stolen {
     pub(super) by: usize,
     /// How long ago the Ingress of the first was made again.
     pub(super) when: Span,
+}
+
+/// The proxies in front of the cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edges {
+    /// How long ago the certificates were issued that they serve.
+    pub(super) issued: Span,
+    /// Hosts whose certificates are not renewed.
+    #[serde(default)]
+    pub(super) expiring: Vec<Expiring>,
+}
+
+/// A tenant whose certificate is not renewed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expiring {
+    pub(super) tenant: usize,
+    /// How long it is still valid.
+    pub(super) left: Span,
+    /// How long ago the last attempt to renew it failed.
+    pub(super) failed: Span,
 }
 
 /// A node whose memory is used to this part.

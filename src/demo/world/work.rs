@@ -68,6 +68,14 @@ pub(crate) enum Act {
         tenant: usize,
         requests: f64,
     },
+    /// The certificates of the hosts are issued again, and put on the disks of the edges.
+    Renew {},
+    /// An edge, by its number from 1, reads its certificates again.
+    Reload {
+        edge: usize,
+    },
+    /// The storage of the registry is not there any more.
+    LoseStorage {},
     /// A Deployment beside the tenant's that asks for this much memory.
     Oversized {
         tenant: usize,

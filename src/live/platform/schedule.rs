@@ -19,20 +19,50 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// The place that is asked.
+    /// The place that is asked. Counters are read elsewhere than hosts are asked for.
     pub(super) fn place(&self) -> Option<&ComponentKey> {
         match self {
-            Self::Control(key) | Self::Stub(key) | Self::Alive(key) => Some(key),
+            Self::Control(key) | Self::Alive(key) => Some(key),
             Self::Look(Spot { asked: Asked::At(key), .. }) => Some(key),
-            Self::Look(_) => None,
+            Self::Stub(_) | Self::Look(_) => None,
         }
     }
 }
 
-/// The jobs of one place, by when they are due.
+/// Whom jobs take up: each has jobs of its own under way, so that one that is slow leaves room for the others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// A place.
+    Place(ComponentKey),
+    /// The resolver.
+    Names,
+    /// Counters, and the application.
+    Other,
+}
+
+impl Lane {
+    fn of(job: &Job) -> Self {
+        match job.place() {
+            Some(key) => Self::Place(key.clone()),
+            None if matches!(job, Job::Look(Spot { asked: Asked::Resolver, .. })) => Self::Names,
+            None => Self::Other,
+        }
+    }
+
+    /// Jobs under way at once.
+    fn most(&self) -> usize {
+        match self {
+            Self::Place(_) => 4,
+            Self::Names | Self::Other => 2,
+        }
+    }
+}
+
+/// The jobs of one lane, by when they are due.
 #[derive(Debug, Default)]
 struct Queue {
     due: BTreeSet<(u64, Job)>,
+    under_way: usize,
     /// It does not answer: nothing is asked of it before then, and then one thing.
     closed_until: Option<u64>,
 }
@@ -40,7 +70,7 @@ struct Queue {
 /// All jobs. One that is handed out comes back with [`Schedule::again`].
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    queues: BTreeMap<Option<ComponentKey>, Queue>,
+    queues: BTreeMap<Lane, Queue>,
     /// When each is due; `None`: it is under way.
     known: HashMap<Job, Option<u64>>,
 }
@@ -52,13 +82,13 @@ impl Schedule {
             return;
         }
         self.known.insert(job.clone(), Some(due));
-        self.queues.entry(job.place().cloned()).or_default().due.insert((due, job));
+        self.queues.entry(Lane::of(&job)).or_default().due.insert((due, job));
     }
 
     /// Forgets a job.
     pub(super) fn remove(&mut self, job: &Job) {
         if let Some(Some(due)) = self.known.remove(job)
-            && let Some(queue) = self.queues.get_mut(&job.place().cloned())
+            && let Some(queue) = self.queues.get_mut(&Lane::of(job))
         {
             queue.due.remove(&(due, job.clone()));
         }
@@ -75,7 +105,8 @@ impl Schedule {
             let (due, _) = queue.due.first()?;
             Some((*due).max(queue.closed_until.unwrap_or(0)))
         };
-        let first = self.queues.values().filter_map(|queue| Some((of(queue)?, queue)));
+        let free = self.queues.iter().filter(|(lane, queue)| queue.under_way < lane.most());
+        let first = free.filter_map(|(_, queue)| Some((of(queue)?, queue)));
         let (due, queue) =
             first.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.due.first().cmp(&y.due.first())))?;
         Some((due, &queue.due.first()?.1))
@@ -91,8 +122,9 @@ impl Schedule {
     pub(super) fn take(&mut self, now: u64) -> Option<Job> {
         let (_, job) = self.first().filter(|(due, _)| *due <= now)?;
         let job = job.clone();
-        let queue = self.queues.get_mut(&job.place().cloned())?;
+        let queue = self.queues.get_mut(&Lane::of(&job))?;
         queue.due.pop_first();
+        queue.under_way += 1;
         if queue.closed_until.is_some() {
             queue.closed_until = Some(u64::MAX);
         }
@@ -102,19 +134,21 @@ impl Schedule {
 
     /// A job that was handed out is due again then; unless it was forgotten meanwhile.
     pub(super) fn again(&mut self, job: &Job, due: u64) {
+        let queue = self.queues.entry(Lane::of(job)).or_default();
+        queue.under_way = queue.under_way.saturating_sub(1);
         let Some(known) = self.known.get_mut(job) else { return };
         *known = Some(due);
-        self.queues.entry(job.place().cloned()).or_default().due.insert((due, job.clone()));
+        queue.due.insert((due, job.clone()));
     }
 
     /// A place does not answer: one thing is asked of it then.
     pub(super) fn close(&mut self, place: &ComponentKey, until: u64) {
-        self.queues.entry(Some(place.clone())).or_default().closed_until = Some(until);
+        self.queues.entry(Lane::Place(place.clone())).or_default().closed_until = Some(until);
     }
 
     /// A place answers.
     pub(super) fn open(&mut self, place: &ComponentKey) {
-        if let Some(queue) = self.queues.get_mut(&Some(place.clone())) {
+        if let Some(queue) = self.queues.get_mut(&Lane::Place(place.clone())) {
             queue.closed_until = None;
         }
     }
@@ -179,8 +213,14 @@ mod tests {
         // Host after host, at both places.
         let first: Vec<_> = (0..4).filter_map(|_| schedule.take(2_000)).collect();
         assert_eq!(first, [look("h0000", "a"), look("h0000", "b"), look("h0001", "a"), look("h0001", "b")]);
+        first.iter().for_each(|job| schedule.again(job, 90_000));
         schedule.close(&edge("a"), 7_000);
-        let rest: Vec<_> = std::iter::from_fn(|| schedule.take(6_999)).collect();
+        let next = |schedule: &mut Schedule| {
+            let job = schedule.take(6_999)?;
+            schedule.again(&job, 90_000);
+            Some(job)
+        };
+        let rest: Vec<_> = std::iter::from_fn(|| next(&mut schedule)).collect();
         assert_eq!(rest.len(), 998);
         assert!(rest.iter().all(|job| job.place() == Some(&edge("b"))));
         assert_eq!(schedule.next_due(), Some(7_000));
@@ -207,6 +247,21 @@ mod tests {
         }
         schedule.again(&look("b", "x"), 10_000);
         assert_eq!(schedule.take(61_000), Some(look("b", "x")));
+    }
+
+    #[test]
+    fn a_resolver_that_hangs_leaves_room_for_the_edges() {
+        let name = |i: usize| Job::Look(Spot { host: format!("h{i}").into(), asked: Asked::Resolver });
+        let mut schedule = Schedule::default();
+        for i in 0..50 {
+            schedule.add(name(i), 0);
+            schedule.add(look(&format!("h{i}"), "x"), 1);
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| schedule.take(10)).collect();
+        let of_edge = taken.iter().filter(|job| job.place().is_some()).count();
+        assert_eq!((taken.len() - of_edge, of_edge), (2, 4));
+        schedule.again(&taken[0], 99);
+        assert!(schedule.take(10).is_some() && schedule.take(10).is_none(), "one for one");
     }
 
     #[test]

@@ -63,6 +63,24 @@ impl Stores {
 /// cannot be read, and say so.
 pub fn follow(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    if stores.is_empty() {
+        return tasks;
+    }
+    tasks.spawn(async move {
+        // What is configured, all of it, before any of it is told.
+        for key in stores.keys() {
+            if !send(&into, &Component::new(key)).await {
+                return;
+            }
+        }
+        let mut tasks = watch_all(stores, wire, into);
+        while tasks.join_next().await.is_some() {}
+    });
+    tasks
+}
+
+fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
     let Stores { every, storage_every, .. } = stores;
     for (what, kind, places) in [
         (redis::What::Server, ComponentKind::Redis, stores.redis),

@@ -1,5 +1,7 @@
 //! Writes to the Kubernetes API: scales, Events, leases, journals, and the questions that go with them.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use k8s_openapi::{
     api::{
@@ -322,6 +324,31 @@ impl Writer {
             Err(Failure::Refused { code: 403, .. }) => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The digests of an image that the pods of a namespace run, by their containers of that name; each once. What a runtime
+    /// tells without a repository is no digest of a registry.
+    pub(in crate::run) async fn running_digests(
+        &self,
+        namespace: &str,
+        container: &str,
+        image: &str,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods?limit=200");
+        let found: Value = self.find(&path).await?.unwrap_or_default();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let mut digests = BTreeSet::new();
+        for pod in list(&found["items"]) {
+            let asks = list(&pod["spec"]["containers"]);
+            if !asks.iter().any(|one| one["name"] == container && one["image"] == image) {
+                continue;
+            }
+            let statuses = list(&pod["status"]["containerStatuses"]);
+            let status = statuses.iter().find(|one| one["name"] == container);
+            let id = status.and_then(|status| status["imageID"].as_str()).unwrap_or_default();
+            digests.extend(id.split_once('@').map(|(_, digest)| digest.to_owned()));
+        }
+        Ok(digests)
     }
 
     /// Whether we have a right. Asking changes nothing, so it is allowed in read-only mode.

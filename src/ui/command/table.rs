@@ -475,7 +475,7 @@ pub const COMMANDS: &[Entry] = &[
         "the platform around: edges, ingress nodes and what else is configured",
         ANY,
     )
-    .aliases(&["edges", "around"]),
+    .aliases(&["edges"]),
     entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
     entry(
         Command::Headroom,

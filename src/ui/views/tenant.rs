@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use reach::ways;
+use reach::Drawn;
 
 use super::{answers, counted, deeds, heading, marks::Marks, pods, runs};
 use crate::{
@@ -57,6 +57,7 @@ pub struct TenantView {
     ids: Vec<String>,
     /// Lines scrolled down from the start of the events, or of the ways from outside.
     down: usize,
+    reach: Drawn,
     /// Of the pods and the events.
     filter: Filter,
     order: usize,
@@ -74,6 +75,7 @@ impl TenantView {
             runs: List::default(),
             ids: Vec::new(),
             down: 0,
+            reach: Drawn::default(),
             filter: Filter::default(),
             order: 0,
         }
@@ -137,9 +139,13 @@ impl TenantView {
     fn scroll(&mut self, command: Command, cx: &Cx<'_>) {
         let half = self.page(cx) / 2;
         let all = match &cx.detail.events {
-            _ if self.section == Section::Reach => {
-                self.tenant(cx).map_or(0, |t| ways(cx, t, cx.size.0).len())
-            }
+            _ if self.section == Section::Reach => match self.tenant(cx) {
+                Some(tenant) => {
+                    self.reach.follow(cx, tenant);
+                    self.reach.len()
+                }
+                None => 0,
+            },
             Some((_, Some(Ok(events)))) => events.iter().filter(|event| self.shows_event(event)).count(),
             _ => 0,
         };
@@ -165,6 +171,11 @@ impl View for TenantView {
     fn refresh(&mut self, cx: &Cx<'_>) {
         if !Self::sections(cx).iter().any(|(section, _)| *section == self.section) {
             self.section = Section::Pods;
+        }
+        if self.section == Section::Reach
+            && let Some(tenant) = self.tenant(cx)
+        {
+            self.reach.follow(cx, tenant);
         }
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();

@@ -46,4 +46,5 @@ pub(super) const KINDS_TOLD: &[(&str, &str)] = &[
     ("PriorityClass", "A priority that pods can have."),
     ("Lease", "Who holds something, and until when."),
     ("EndpointSlice", "Addresses behind a Service."),
+    ("Certificate", "A certificate that is kept in a Secret, and renewed in time."),
 ];

@@ -8,6 +8,9 @@ use crate::{
 /// Columns of the requests left: a blank, the meter, the number, a blank.
 pub const LEFT: u16 = 11;
 
+/// Columns of whether its hosts are reached: a glyph and a word.
+const REACH: u16 = 10;
+
 /// Columns of the meter.
 const METER: u16 = 4;
 
@@ -25,6 +28,8 @@ pub struct Columns {
     /// Requests left: the meter with its width, and where the number ends.
     pub left: Option<(u16, u16)>,
     pub restarts: Option<u16>,
+    /// Whether its hosts are reached, where they are looked at.
+    pub reach: Option<u16>,
     pub image: Option<(u16, u16)>,
 }
 
@@ -40,7 +45,7 @@ pub enum Cells {
 
 impl Columns {
     /// What fits, the more important first.
-    pub fn fit(width: u16, names: &[&str], short: &[String]) -> Self {
+    pub fn fit(width: u16, names: &[&str], short: &[String], looks: bool) -> Self {
         let name = match width {
             ..30 => width.saturating_sub(12).max(6),
             30..36 => 9,
@@ -68,6 +73,7 @@ impl Columns {
         let mut cells = has_nodes.then(|| brief.clone());
         let has_percent = has_state && take(6);
         let has_left = has_state && take(LEFT);
+        let has_reach = looks && has_state && take(REACH + 1);
         let has_image = has_state && take(8);
         let has_restarts = has_state && take(5);
         let more = sum(&full).saturating_sub(sum(&brief));
@@ -98,8 +104,9 @@ impl Columns {
         let bar = column(has_bar, 0, 6).map(|x| (x, 5));
         let amount = column(has_amount, 0, 16);
         let restarts = column(has_restarts, 1, 4);
+        let reach = column(has_reach, 1, REACH);
         let image = column(has_image, 1, 7).map(|x| (x, width.saturating_sub(x).min(24)));
-        Self { name, state, ready, cells, left, percent, bar, amount, restarts, image }
+        Self { name, state, ready, cells, left, percent, bar, amount, restarts, reach, image }
     }
 
     /// The names of the columns, the one that orders marked; those of nodes that are not ready in the role of danger.
@@ -181,6 +188,9 @@ impl Columns {
             let mark = sort == Sort::Restarts;
             pen.put_right(x + 3 + u16::from(mark), 0, 5, if mark { "RST▾" } else { "RST" }, lit(mark));
         }
+        if let Some(x) = self.reach {
+            pen.put(x, 0, REACH, "REACH", Role::Title);
+        }
         if let Some((x, width)) = self.image {
             let mark = sort == Sort::Image;
             pen.put(x, 0, width, if mark { "IMAGE▾" } else { "IMAGE" }, lit(mark));
@@ -199,7 +209,7 @@ mod tests {
         for nodes in [0, 1, 5, 9, 100] {
             let short = format::short_names(&names[..nodes]);
             for width in 0..400 {
-                let c = Columns::fit(width, &names[..nodes], &short);
+                let c = Columns::fit(width, &names[..nodes], &short, nodes % 2 == 1);
                 let mut at = c.ready + 6;
                 let mut next = |x: u16, w: u16| {
                     assert!(x >= at, "overlap at {width} with {nodes}: {x} < {at}");
@@ -217,26 +227,27 @@ mod tests {
                 c.bar.into_iter().for_each(|(x, w)| next(x, w));
                 c.amount.into_iter().for_each(|x| next(x, 14));
                 c.restarts.into_iter().for_each(|x| next(x, 3));
+                c.reach.into_iter().for_each(|x| next(x, REACH));
                 c.image.into_iter().for_each(|(x, _)| next(x, 6));
                 assert!(width < 30 || at <= width, "{at} > {width} with {nodes}");
             }
         }
         let short = format::short_names(&names[..5]);
         for width in [79, 80] {
-            let c = Columns::fit(width, &names[..5], &short);
+            let c = Columns::fit(width, &names[..5], &short, false);
             assert!(
                 matches!(c.cells, Cells::Nodes { .. }) && c.left.is_some() && c.percent.is_some(),
                 "{width}"
             );
         }
         for width in 30..80 {
-            let c = Columns::fit(width, &names[..5], &short);
+            let c = Columns::fit(width, &names[..5], &short, false);
             assert!(
                 c.state.is_some() || (c.restarts.is_none() && c.percent.is_none()),
                 "{width}: the state first"
             );
         }
-        let c = Columns::fit(80, &names, &format::short_names(&names));
+        let c = Columns::fit(80, &names, &format::short_names(&names), false);
         assert!(matches!(c.cells, Cells::Counts { .. }) && c.image.is_some());
     }
 }

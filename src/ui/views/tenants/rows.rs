@@ -1,13 +1,13 @@
 //! What the rows show of the tenants, made again only where a tenant or the nodes are others than before.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::{
     cluster::{
-        Cell, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant, TenantName,
-        connections, refuses,
+        Cell, Chain, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant,
+        TenantName, connections, refuses,
     },
     run::Lent,
     ui::{
@@ -57,7 +57,7 @@ pub struct Row {
     pub health: Health,
     /// How bad: the place of its first finding, the number of findings where there is none.
     pub rank: usize,
-    pub word: &'static str,
+    pub word: Cow<'static, str>,
 }
 
 impl Row {
@@ -130,8 +130,8 @@ impl Rows {
                 health,
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
                 word: match no_database {
-                    true => "blocked",
-                    false => word(health, found.map(|(.., rule)| *rule)),
+                    true => "blocked".into(),
+                    false => told(cx, &judged.tenant, word(health, found.map(|(.., rule)| *rule))),
                 },
             });
         }
@@ -147,7 +147,7 @@ impl Rows {
         filter.keeps(&format!("{} {} {}", row.name(), row.word, facts.tag), |of| match of {
             Of::Column("tenant") => Some(row.name().to_string()),
             Of::Column("namespace") => Some(workload.key.key.namespace.to_string()),
-            Of::Column("state") => Some(row.word.to_owned()),
+            Of::Column("state") => Some(row.word.clone().into_owned()),
             Of::Column("image") => Some(facts.tag.clone()),
             Of::Column("ready") => Some(facts.ready.to_string()),
             Of::Column("replicas") => Some(facts.wanted.to_string()),
@@ -212,6 +212,20 @@ fn in_percent(share: f64) -> String {
     format!("{:.0}", share * 100.0)
 }
 
+/// The word, and of a certificate how long it is valid for.
+fn told(cx: &Cx<'_>, tenant: &Tenant, word: &'static str) -> Cow<'static, str> {
+    let until = (word == CERTIFICATE).then(|| Chain::until(cx.seen, tenant)).flatten();
+    let left = until.map(|until| until.as_second().saturating_sub(cx.now.as_second()));
+    match left {
+        Some(left @ 1..) => format!("{word} {}", format::span(left)).into(),
+        Some(_) => format!("{word} over").into(),
+        None => word.into(),
+    }
+}
+
+/// The word for a certificate that ends, or has.
+const CERTIFICATE: &str = "cert";
+
 /// What the column STATE shows: the reason, where a word tells it, else the state.
 fn word(health: Health, rule: Option<&str>) -> &'static str {
     match rule {
@@ -224,9 +238,9 @@ fn word(health: Health, rule: Option<&str>) -> &'static str {
         Some("oom-killed") => "oom",
         Some("no-limit") => "no limit",
         Some("doubled") => "doubled",
-        Some("unreachable") => "no route",
+        Some("unreachable" | "host-not-served") => "no route",
         Some("host-claimed-twice") => "host",
-        Some("certificate") => "cert",
+        Some("certificate") => CERTIFICATE,
         Some("ingress-class-missing") => "no class",
         _ => health.word(),
     }

@@ -6,7 +6,7 @@ use super::{
     rows::Row,
 };
 use crate::{
-    cluster::{NodeName, Severity},
+    cluster::{Chain, NodeName, Severity},
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -19,7 +19,7 @@ use crate::{
 impl Tenants {
     pub(super) fn table(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
-        let columns = Columns::fit(pen.width(), &names, &self.rows.short);
+        let columns = Columns::fit(pen.width(), &names, &self.rows.short, cx.seen.around.looks());
         columns.heading(pen, (&names, &self.rows.short), &self.rows.states, self.sort());
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
@@ -62,7 +62,7 @@ impl Tenants {
         );
         pen.put(4, y, c.name, &cx.tenant_name(row.name(), c.name), Role::Text);
         if let Some(x) = c.state {
-            pen.put(x, y, 8, row.word, if calm { Role::Muted } else { tone });
+            pen.put(x, y, 8, &row.word, if calm { Role::Muted } else { tone });
         }
         let short = facts.ready < facts.wanted;
         pen.put_right(
@@ -130,6 +130,18 @@ impl Tenants {
         if let Some(x) = c.restarts {
             let role = if facts.restarts > 0 { Role::Text } else { Role::Faint };
             pen.put_right(x + 3, y, 4, &facts.restarts.to_string(), role);
+        }
+        if let Some(x) = c.reach {
+            // Worked out for the rows on the screen only.
+            let worst = Chain::worst(cx.seen, &row.judged.tenant);
+            let parked = row.judged.tenant.desired() == 0;
+            let (sign, word, role) = match worst {
+                _ if parked => ("–", "", Role::Faint),
+                None => ("✓", "ok", Role::Faint),
+                Some((state, part)) => (chrome::link(state).0, part.word(), chrome::role(state.severity())),
+            };
+            pen.put(x, y, 1, sign, role);
+            pen.put(x + 2, y, 8, word, role);
         }
         if let Some((x, width)) = c.image {
             pen.put(x, y, width, &facts.tag, Role::Muted);

@@ -1,0 +1,256 @@
+//! Who asks a registry: logins out of pull secrets, and what a 401 says it wants.
+//!
+//! Source: RFC 7235 and 7617, the token flow of `distribution` (`WWW-Authenticate: Bearer realm=..,service=..,scope=..`), and
+//! `kubernetes/pkg/credentialprovider/keyring.go` for the keys of a pull secret.
+
+use std::{collections::BTreeMap, fmt};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Response, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::named::Named;
+
+/// User and password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: SecretString,
+    /// Where it comes from, as it is told: `the configured login`, `the pull secret acme/registry`.
+    pub whose: String,
+    /// It is what nodes pull with.
+    pub of_nodes: bool,
+}
+
+impl Login {
+    /// The header of Basic auth.
+    pub(super) fn basic(&self) -> Option<HeaderValue> {
+        let pair = format!("{}:{}", self.user, self.password.expose_secret());
+        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.whose)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DockerConfig {
+    auths: BTreeMap<String, Entry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    username: String,
+    password: SecretString,
+    auth: SecretString,
+}
+
+/// The key of a pull secret without its scheme and the version of the API: host, port, and a folder of repositories.
+fn bare(key: &str) -> &str {
+    let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    let key = key.trim_end_matches('/');
+    key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key)
+}
+
+/// Docker Hub has several names.
+fn canonical(host: &str) -> &str {
+    if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
+}
+
+/// Whether a kubelet takes the entry of that key for an image: the port has to be the same, `*` stands for one label of the
+/// name, and a path for the repositories below it.
+fn is_for(key: &str, named: &Named) -> bool {
+    let (host, path) = bare(key).split_once('/').unwrap_or((bare(key), ""));
+    let below = path.is_empty() || named.name == path || named.name.starts_with(&format!("{path}/"));
+    below && is_host(canonical(host), &named.host)
+}
+
+fn is_host(pattern: &str, host: &str) -> bool {
+    let port = |text: &str| match text.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            (host.to_owned(), Some(port.to_owned()))
+        }
+        _ => (text.to_owned(), None),
+    };
+    let ((pattern, wanted), (host, has)) = (port(pattern), port(host));
+    let labels = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (pattern, host) = (labels(&pattern), labels(&host));
+    let same = |(pattern, label): (&String, &String)| pattern == "*" || pattern.eq_ignore_ascii_case(label);
+    wanted == has && pattern.len() == host.len() && pattern.iter().zip(&host).all(same)
+}
+
+/// The login for an image in a pull secret (`kubernetes.io/dockerconfigjson`), where it has one for its registry.
+///
+/// # Errors
+/// One sentence: it is not understood, or names other registries alone. No password stands in it.
+pub fn pull_login(secret: &str, data: &[u8], image: &str) -> Result<Login, String> {
+    let named = Named::of(image);
+    let config: DockerConfig = serde_json::from_slice(data)
+        .map_err(|_| format!("the pull secret {secret} holds no .dockerconfigjson that is understood"))?;
+    let mut fits: Vec<_> = config.auths.iter().filter(|(key, _)| is_for(key, &named)).collect();
+    // The longest key is the nearest.
+    fits.sort_by_key(|(key, _)| std::cmp::Reverse(bare(key).len()));
+    let Some((key, entry)) = fits.first() else {
+        let keys: Vec<_> = config.auths.keys().take(3).map(String::as_str).collect();
+        let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+        let host = &named.host;
+        return Err(format!(
+            "the pull secret {secret} has no login for {host}, it names {there}: nodes do not use it"
+        ));
+    };
+    let torn = || format!("the pull secret {secret} has an entry for {key} without user and password");
+    let (user, password) = if entry.auth.expose_secret().is_empty() {
+        (entry.username.clone(), entry.password.clone())
+    } else {
+        let decoded = STANDARD.decode(entry.auth.expose_secret().trim()).ok();
+        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(torn)?;
+        let (user, password) = text.split_once(':').ok_or_else(torn)?;
+        (user.to_owned(), SecretString::from(password.trim_end_matches('\0').to_owned()))
+    };
+    if user.is_empty() || password.expose_secret().is_empty() {
+        return Err(torn());
+    }
+    Ok(Login { user, password, whose: format!("the login in the pull secret {secret}"), of_nodes: true })
+}
+
+/// What a 401 wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Challenge {
+    Basic,
+    /// What a token is asked for with.
+    Bearer(BTreeMap<String, String>),
+    /// Something else, or nothing is said.
+    Other,
+}
+
+/// What an answer wants, by all its headers.
+pub(super) fn challenge<B>(answer: &Response<B>) -> Challenge {
+    let all = answer.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
+    let mut wanted = Challenge::Other;
+    for text in all.filter_map(|value| value.to_str().ok()) {
+        let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Challenge::Bearer(parameters(rest));
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            wanted = Challenge::Basic;
+        }
+    }
+    wanted
+}
+
+/// `key="value"`, with commas between them, and in values too.
+fn parameters(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut rest = text.trim();
+    while let Some((key, after)) = rest.split_once("=\"") {
+        let Some((value, after)) = after.split_once('"') else { break };
+        found.insert(key.trim_matches([',', ' ']).to_ascii_lowercase(), value.to_owned());
+        rest = after;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(auths: &str, image: &str) -> Result<(String, String), String> {
+        let data = format!("{{\"auths\":{auths}}}");
+        let login = pull_login("acme/registry", data.as_bytes(), image)?;
+        Ok((login.user, login.password.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn a_pull_secret_is_good_for_the_registry_that_its_key_names_with_its_port() {
+        let own = r#"{"registry.example:5000": {"username": "u", "password": "p", "auth": "dTpw"}}"#;
+        let good = |name: &str, password: &str| Ok((name.to_owned(), password.to_owned()));
+        assert_eq!(login(own, "registry.example:5000/app:1"), good("u", "p"));
+        for other in [
+            "registry.example/app:1",
+            "registry.example:5001/app:1",
+            "r.registry.example:5000/app:1",
+            "app:1",
+        ] {
+            let why = login(own, other).unwrap_err();
+            assert!(why.contains("it names registry.example:5000: nodes do not use it"), "{other}: {why}");
+        }
+        for (key, image) in [
+            ("https://registry.example/v2/", "registry.example/app:1"),
+            ("registry.example/team", "registry.example/team/app:1"),
+            ("*.example", "registry.example/app:1"),
+            ("https://index.docker.io/v1/", "team/app:1"),
+            ("docker.io", "app:1"),
+            ("[fd00::1]:5000", "[fd00::1]:5000/app:1"),
+        ] {
+            assert_eq!(login(&format!(r#"{{"{key}": {{"auth": "dTpw"}}}}"#), image), good("u", "p"), "{key}");
+        }
+        for (key, image) in [
+            ("registry.example/team", "registry.example/teams/app:1"),
+            ("*.example", "a.registry.example/app:1"),
+            ("example", "registry.example/app:1"),
+        ] {
+            assert!(login(&format!(r#"{{"{key}": {{"auth": "dTpw"}}}}"#), image).is_err(), "{key}");
+        }
+        // The nearest of several; `auth` before the two fields, as kubelets read it.
+        let several = r#"{"r.example": {"auth": "YTox"}, "r.example/team": {"username": "x", "password": "y", "auth": "Yjoy"}}"#;
+        assert_eq!(login(several, "r.example/team/app:1"), good("b", "2"));
+        assert_eq!(login(several, "r.example/app:1"), good("a", "1"));
+    }
+
+    #[test]
+    fn what_is_no_login_is_said_without_a_password() {
+        for auths in [
+            r#"{"r.example": {"username": "u"}}"#,
+            r#"{"r.example": {"auth": "!!hunter2!!"}}"#,
+            r#"{"r.example": {"auth": "aHVudGVyMg=="}}"#,
+        ] {
+            let why = login(auths, "r.example/app:1").unwrap_err();
+            assert!(why.contains("without user and password") && !why.contains("hunter2"), "{why}");
+        }
+        assert!(login("{}", "r.example/app:1").unwrap_err().contains("it names none"));
+        assert!(
+            login("7", "r.example/app:1").unwrap_err().contains("no .dockerconfigjson that is understood")
+        );
+        // As kubectl makes it: the shape of one that was recorded.
+        let made = r#"{"registry.example.test:5443": {"username": "puller", "password": "s3cret", "auth": "cHVsbGVyOnMzY3JldA=="}}"#;
+        assert_eq!(
+            login(made, "registry.example.test:5443/saas/app:1.4.1"),
+            Ok(("puller".into(), "s3cret".into()))
+        );
+        let data = format!("{{\"auths\":{made}}}");
+        let found = pull_login("acme/registry", data.as_bytes(), "registry.example.test:5443/saas/app:1.4.1");
+        assert!(!format!("{found:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_401_says_what_it_wants() {
+        let of = |headers: &[&str]| {
+            let reply = headers.iter().fold(Response::builder().status(401), |reply, value| {
+                reply.header(header::WWW_AUTHENTICATE, *value)
+            });
+            challenge(&reply.body(()).expect("a reply"))
+        };
+        assert_eq!(of(&["Basic realm=\"registry\""]), Challenge::Basic);
+        assert_eq!(of(&[]), Challenge::Other);
+        assert_eq!(of(&["Negotiate"]), Challenge::Other);
+        let token = "Bearer realm=\"https://a.example/t\",service=\"r\",scope=\"repository:a/b:pull,push\"";
+        let wanted =
+            parameters("realm=\"https://a.example/t\",service=\"r\",scope=\"repository:a/b:pull,push\"");
+        assert_eq!(
+            (wanted["realm"].as_str(), wanted["scope"].as_str()),
+            ("https://a.example/t", "repository:a/b:pull,push")
+        );
+        assert_eq!(of(&["Basic realm=\"r\"", token]), Challenge::Bearer(wanted));
+    }
+}

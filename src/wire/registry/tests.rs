@@ -1,0 +1,244 @@
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::{Request, Response, header};
+use secrecy::SecretString;
+
+use super::*;
+
+#[test]
+fn references_are_read_as_container_runtimes_do() {
+    for (image, host, name, reference) in [
+        ("app", "registry-1.docker.io", "library/app", "latest"),
+        ("team/app:2", "registry-1.docker.io", "team/app", "2"),
+        ("docker.io/library/app:2", "registry-1.docker.io", "library/app", "2"),
+        ("registry:5000/app", "registry:5000", "app", "latest"),
+        ("registry.example/a/b:2.4.1", "registry.example", "a/b", "2.4.1"),
+        ("localhost/app:1@sha256:01", "localhost", "app", "sha256:01"),
+    ] {
+        let named = Named::of(image);
+        assert_eq!((&*named.host, &*named.name, &*named.reference), (host, name, reference), "{image}");
+    }
+    for (image, plain) in
+        [("127.0.0.1:5000/a", true), ("[::1]:5000/a", true), ("localhost/a", true), ("r.example/a", false)]
+    {
+        assert_eq!(Named::of(image).base().starts_with("http://"), plain, "{image}");
+    }
+}
+
+/// Who may pull: `puller` with `s3cret`.
+const PULLER: &str = "Basic cHVsbGVyOnMzY3JldA==";
+
+/// How often a wrong password was shown.
+static REFUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// A registry on loopback that has `app:1`, wants a token for `guarded`, and a login for `private`.
+async fn registry() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = listener.local_addr().expect("an address");
+    let answer = move |request: Request<hyper::body::Incoming>| async move {
+        let (path, query) =
+            (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+        let bearer =
+            request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let wants = |realm: &str| {
+            format!(
+                "Bearer realm=\"http://{at}/{realm}\",service=\"r\",scope=\"repository:guarded/app:pull,push\""
+            )
+        };
+        let reply = Response::builder();
+        let (status, challenge, body) = match (path.as_str(), bearer.as_deref()) {
+            ("/token", _) if query == "service=r&scope=repository:guarded/app:pull%2Cpush" => {
+                (200, None, r#"{"token":"t0k"}"#)
+            }
+            ("/v2/private/app/manifests/1" | "/v2/", Some(PULLER)) => (200, None, ""),
+            ("/v2/private/app/manifests/0", Some(PULLER)) => (404, None, ""),
+            ("/v2/", None) => (401, Some("Basic realm=\"r\"".into()), ""),
+            (path, Some(other)) if other.starts_with("Basic") && path.starts_with("/v2/") => {
+                REFUSED.fetch_add(1, Relaxed);
+                (401, Some("Basic realm=\"r\"".into()), "")
+            }
+            ("/owned", Some(PULLER)) => (200, None, r#"{"access_token":"0wn"}"#),
+            ("/owned", _) => (401, None, ""),
+            ("/v2/owned/app/manifests/1", Some("Bearer 0wn")) => (200, None, ""),
+            ("/v2/owned/app/manifests/1", _) => (401, Some(wants("owned")), ""),
+            ("/v2/moved/manifests/1", _) => (
+                200,
+                None,
+                r#"{"manifests":[{"digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222"}]}"#,
+            ),
+            ("/v2/app/manifests/1", _) | ("/v2/guarded/app/manifests/1", Some("Bearer t0k")) => {
+                (200, None, "")
+            }
+            ("/v2/guarded/app/manifests/2", Some("Bearer t0k")) | ("/v2/app/manifests/2", _) => {
+                (404, None, "")
+            }
+            // Its storage is not mounted: everything is missing.
+            (path, _) if path.starts_with("/v2/lost/") => (404, None, ""),
+            ("/v2/index/manifests/1" | "/v2/half/manifests/1" | "/v2/bare/manifests/1", _) => (
+                200,
+                None,
+                r#"{"manifests":[{"digest":"sha256:a","platform":{"os":"linux","architecture":"amd64"}},
+                    {"digest":"sha256:b","platform":{"os":"linux","architecture":"arm64"}},
+                    {"digest":"sha256:c","platform":{"os":"unknown","architecture":"unknown"}}]}"#,
+            ),
+            ("/v2/index/manifests/sha256:a" | "/v2/half/manifests/sha256:a" | "/v2/cut/manifests/1", _) => (
+                200,
+                None,
+                r#"{"config":{"digest":"sha256:conf"},"layers":[{"digest":"sha256:one"},
+                    {"digest":"sha256:two"},{"digest":"sha256:far","urls":["https://x.example"]}]}"#,
+            ),
+            ("/v2/index/manifests/sha256:b" | "/v2/half/manifests/sha256:b" | "/v2/whole/manifests/1", _) => {
+                (200, None, r#"{"config":{"digest":"sha256:conf"},"layers":[{"digest":"sha256:one"}]}"#)
+            }
+            (path, _) if path.ends_with("/blobs/sha256:two") && !path.contains("/index/") => (404, None, ""),
+            (path, _) if path.ends_with("/blobs/sha256:far") => (404, None, ""),
+            (path, _) if path.starts_with("/v2/bare/manifests/") => (404, None, ""),
+            // Where it is stored is told by a redirection.
+            (path, _) if path.contains("/blobs/") => (307, None, ""),
+            (path, None) if path.starts_with("/v2/guarded/") => (401, Some(wants("token")), ""),
+            (path, _) if path.starts_with("/v2/private/") => (401, Some("Basic realm=\"r\"".into()), ""),
+            (path, _) if path.starts_with("/v2/broken/") => (503, None, ""),
+            _ => (401, Some(wants("nowhere")), ""),
+        };
+        let digest = match path.as_str() {
+            "/v2/private/app/manifests/1" => Some("ab".repeat(32)),
+            "/v2/moved/manifests/1" => Some("1".repeat(64)),
+            _ => None,
+        };
+        let reply = digest
+            .into_iter()
+            .fold(reply, |reply, digest| reply.header("Docker-Content-Digest", format!("sha256:{digest}")));
+        let reply = challenge
+            .into_iter()
+            .fold(reply.status(status), |reply, wants: String| reply.header(header::WWW_AUTHENTICATE, wants));
+        Ok::<_, Infallible>(
+            reply.body(http_body_util::Full::new(Bytes::from_static(body.as_bytes()))).expect("a reply"),
+        )
+    };
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)));
+        }
+    });
+    at
+}
+
+async fn ask(image: &str, running: Option<&str>) -> Answer {
+    Registries::default().ask(image, running, "acme").await
+}
+
+fn has(at: SocketAddr) -> Answer {
+    Answer::Has(Found { host: at.to_string(), digest: None })
+}
+
+/// The registry there, asked with a password, which nodes pull with or not.
+fn configured(at: SocketAddr, password: &'static str, of_nodes: bool) -> Registries {
+    Registries::new(at.to_string(), Place::default(), move |_, _| {
+        let whose =
+            if of_nodes { "the login in the pull secret acme/registry" } else { "the configured login" };
+        let password = SecretString::from(password);
+        let login = Login { user: "puller".into(), password, whose: whose.into(), of_nodes };
+        async move { Ok(Some(login)) }.boxed()
+    })
+}
+
+#[tokio::test]
+async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
+    let at = registry().await;
+    let image = format!("{at}/private/app:1");
+    let found = configured(at, "s3cret", false).ask(&image, None, "acme").await;
+    assert_eq!(
+        found,
+        Answer::Has(Found { host: at.to_string(), digest: Some(format!("sha256:{}", "ab".repeat(32))) })
+    );
+    assert_eq!(configured(at, "s3cret", false).alive(&image, "acme").await, Alive::Yes);
+    // One that is refused: nothing is tried again, and it says whose it was.
+    let wrong = configured(at, "wrong", false);
+    let before = REFUSED.load(Relaxed);
+    let found = wrong.ask(&image, Some(&format!("{at}/private/app:0")), "acme").await;
+    assert!(
+        matches!(&found, Answer::Unknown(why) if why.ends_with("refuses the configured login")),
+        "{found:?}"
+    );
+    assert_eq!(REFUSED.load(Relaxed) - before, 1, "one attempt");
+    assert_eq!(wrong.alive(&image, "acme").await, Alive::Refuses("the configured login".into()));
+    let found = configured(at, "wrong", true).ask(&image, None, "acme").await;
+    assert!(
+        matches!(&found, Answer::Barred(why) if why.contains("pull secret acme/registry: nodes cannot")),
+        "{found:?}"
+    );
+    // A token is asked for with the login as well.
+    let found = configured(at, "s3cret", false).ask(&format!("{at}/owned/app:1"), None, "acme").await;
+    assert_eq!(found, has(at));
+    // Another registry is not told it.
+    let other = registry().await;
+    let found = configured(other, "s3cret", false).ask(&image, None, "acme").await;
+    assert!(matches!(&found, Answer::Unknown(why) if why.contains("none is configured")), "{found:?}");
+    // Without a login that can be used nothing is asked at all.
+    let unusable =
+        |_, _| async { Err(Lacking::Unusable("the pull secret acme/registry names none".into())) }.boxed();
+    let found = Registries::new(at.to_string(), Place::default(), unusable).ask(&image, None, "acme").await;
+    assert_eq!(found, Answer::Barred("the pull secret acme/registry names none".into()));
+}
+
+#[tokio::test]
+async fn a_tag_that_was_moved_is_told_and_another_platform_is_not() {
+    let at = registry().await;
+    let all = Registries::default();
+    let tag = format!("{at}/moved:1");
+    let digest = |n: char| format!("sha256:{}", n.to_string().repeat(64));
+    assert_eq!(all.moved(&tag, &digest('1'), "acme").await, Ok(None));
+    assert_eq!(all.moved(&tag, &digest('2'), "acme").await, Ok(None), "a platform of it");
+    assert_eq!(all.moved(&tag, &digest('9'), "acme").await, Ok(Some(digest('1'))));
+    let pinned = format!("{at}/moved@{}", digest('9'));
+    assert_eq!(all.moved(&pinned, &digest('9'), "acme").await, Ok(None));
+    assert!(all.moved(&format!("{at}/broken/app:1"), &digest('9'), "acme").await.is_err());
+}
+
+#[tokio::test]
+async fn a_registry_says_whether_it_has_an_image() {
+    let at = registry().await;
+    let of = |image: &str| format!("{at}/{image}");
+    assert_eq!(ask(&of("app:1"), None).await, has(at));
+    assert_eq!(ask(&of("app:2"), None).await, Answer::HasNot(at.to_string()));
+    assert_eq!(ask(&of("guarded/app:1"), None).await, has(at));
+    assert_eq!(ask(&of("guarded/app:2"), None).await, Answer::HasNot(at.to_string()));
+    for (image, says) in
+        [("private/app:1", "wants a login"), ("other:1", "wants a login"), ("broken/app:1", "answers 503")]
+    {
+        let answer = ask(&of(image), None).await;
+        assert!(matches!(&answer, Answer::Unknown(why) if why.contains(says)), "{image}: {answer:?}");
+    }
+    // The control: it has not even what runs, or it has.
+    let lost = ask(&of("lost/app:2"), Some(&of("lost/app:1"))).await;
+    assert_eq!(lost, Answer::Lost(at.to_string(), of("lost/app:1")));
+    assert_eq!(ask(&of("app:2"), Some(&of("app:1"))).await, Answer::HasNot(at.to_string()));
+    // One of another registry, or the same again, proves nothing.
+    assert_eq!(ask(&of("lost/app:2"), Some("r.example/app:1")).await, Answer::HasNot(at.to_string()));
+    assert_eq!(ask(&of("lost/app:2"), Some(&of("lost/app:2"))).await, Answer::HasNot(at.to_string()));
+    // Parts: all there (a redirection counts), a layer gone, and one platform of two that is whole.
+    assert_eq!(ask(&of("whole:1"), None).await, has(at));
+    assert_eq!(ask(&of("index:1"), None).await, has(at));
+    let damaged = |part: &str, whole: bool| Answer::Damaged {
+        host: at.to_string(),
+        part: format!("sha256:{part}"),
+        all: whole,
+    };
+    assert_eq!(ask(&of("cut:1"), None).await, damaged("two", true));
+    assert_eq!(ask(&of("half:1"), None).await, damaged("two", false));
+    assert_eq!(ask(&of("bare:1"), None).await, damaged("a", true));
+    // Nobody listens there.
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let answer = ask(&format!("{nobody}/app:1"), None).await;
+    assert!(matches!(&answer, Answer::Unknown(why) if why.contains("cannot be reached")), "{answer:?}");
+}
