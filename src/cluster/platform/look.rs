@@ -89,6 +89,25 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// All that holds data has answered or said why not, volumes of storage nodes that answer counted in.
+    pub fn has_heard_stores(&self) -> bool {
+        let around = &self.around;
+        let heard = |kind: ComponentKind, name: &Arc<str>| {
+            let component = self.platform.items.get(&ComponentKey::new(kind, name.clone()));
+            component.is_some_and(|component| component.link != Freshness::Connecting)
+        };
+        let sentinels = || around.redis.iter().flat_map(|one| &one.sentinels);
+        let answers = |(key, component): (&ComponentKey, &Arc<super::Component>)| {
+            key.kind == ComponentKind::StorageNode && component.link.is_live()
+        };
+        let volumes = || self.platform.items.keys().any(|key| key.kind == ComponentKind::Volume);
+        around.redis.iter().all(|one| heard(ComponentKind::Redis, &one.name))
+            && sentinels().all(|name| heard(ComponentKind::Sentinel, name))
+            && around.replicas.iter().all(|one| heard(ComponentKind::Replica, &one.name))
+            && around.storage.iter().all(|node| heard(ComponentKind::StorageNode, &node.name))
+            && (!self.platform.items.iter().any(answers) || volumes())
+    }
+
     /// Every place around has answered or said why not, and where it answers these hosts have been looked at.
     pub fn has_looked_at(&self, hosts: &[Arc<str>]) -> bool {
         let looks =

@@ -83,6 +83,7 @@ impl Site {
             floating: Some("192.0.2.10:443".into()),
             nodes: true,
             probes: 10,
+            ..Around::default()
         });
         let mut site = Self(seen);
         for (name, ip) in [("edge-1", "192.0.2.11:443"), ("edge-2", "192.0.2.12:443")] {
