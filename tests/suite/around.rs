@@ -148,10 +148,12 @@ async fn the_registry_of_the_world_is_asked_with_the_pull_secret_of_the_tenant()
     assert_eq!(found.digest, Some(runs.clone()));
     assert_eq!(pull.moved(now, &runs, "acme").await, Ok(None));
     assert_eq!(
-        pull.ask("registry.example/app:9", Some(now), "acme").await,
+        pull.ask("registry.example/app:9-broken", Some(now), "acme").await,
         Answer::HasNot(images.name.into())
     );
-    registry(|registry| drop(registry.moved.insert("registry.example/app:2.4.1".into(), 2)));
+    registry(|registry| {
+        registry.moved.insert("registry.example/app:2.4.1".into(), 2);
+    });
     let moved = pull.moved(now, &runs, "acme").await.expect("an answer");
     assert!(moved.is_some_and(|digest| digest != runs));
     // Nobody is let in without the login, and nobody is told it who is another registry.
