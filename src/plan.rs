@@ -383,10 +383,24 @@ impl Check {
 
 /// Plans an intent on what is seen. The same inputs give the same plan.
 pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
+    planned(seen, &mut None, intent)
+}
+
+/// Plans each of several on what is seen, as if it were the only one. What their plans ask of the nodes is worked out
+/// once.
+pub fn plan_each<'a>(
+    seen: &'a Snapshot,
+    intents: impl IntoIterator<Item = &'a Intent>,
+) -> impl Iterator<Item = Plan> {
+    let mut board = None;
+    intents.into_iter().map(move |intent| planned(seen, &mut board, intent))
+}
+
+fn planned(seen: &Snapshot, board: &mut Option<schedule::Board>, intent: &Intent) -> Plan {
     match intent {
         Intent::Scale { targets } => scale::plan(seen, intent, targets),
         Intent::Undo { run, changes } => undo::plan(seen, intent, run, changes),
-        Intent::Move { moved } => moves::planned(seen, intent, moved),
+        Intent::Move { moved } => moves::planned(seen, board, intent, moved),
         Intent::Cordon { node, cordoned } => cordon::plan(seen, intent, node, *cordoned),
         Intent::Restart { tenant } => restart::plan(seen, intent, tenant),
         Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),

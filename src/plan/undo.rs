@@ -203,7 +203,7 @@ fn image_back(seen: &Snapshot, intent: &Intent, run: &str, about: &About, change
 fn moved_back(seen: &Snapshot, intent: &Intent, tenant: &TenantName, adopted: &Adopt) -> Plan {
     let back = seen.tenants.get(tenant).and_then(|tenant| moves::back(seen, tenant, adopted));
     match back {
-        Some(back) => moves::planned(seen, intent, &back),
+        Some(back) => moves::planned(seen, &mut None, intent, &back),
         None => {
             let text = gone(&About::Tenant(tenant.clone()), adopted);
             let checks = vec![Check::new("undo", Verdict::Refuse, text)];

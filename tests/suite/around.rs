@@ -15,7 +15,7 @@ use wheelhouse::{
     },
 };
 
-use crate::program::{Demo, PATIENCE};
+use crate::program::{Demo, PATIENCE, text};
 
 /// A world that stands still, and its authority in a file.
 async fn still(scenario: Scenario) -> (Cluster, tempfile::NamedTempFile) {
@@ -210,6 +210,10 @@ fn a_passive_edge_that_was_not_reloaded_is_told_by_the_program() {
 fn certificates_that_are_not_renewed_are_told_by_what_is_served_and_by_who_fails() {
     let demo = shows("certificate-expiring", &[("registry", "", "ok", "")]);
     let (acme, _) = demo.run(0, &["reach", "acme"]);
+    assert!(
+        acme.contains("edge2 presents a certificate of Embedded Issuing CA that expires in 6d"),
+        "{acme}"
+    );
     assert!(acme.contains("Certificate acme/acme-tls expires in 6d"), "{acme}");
     assert!(acme.contains("the attempt 47m ago failed"), "{acme}");
     let (globex, _) = demo.run(0, &["reach", "globex"]);
@@ -231,5 +235,17 @@ fn a_registry_that_lost_its_storage_is_a_finding_and_refuses_a_release() {
     assert!(check.contains("registry"), "{check}");
     let (out, err) = demo.run(1, &["release", "acme", "--image", "2.4.9", "--dry-run"]);
     let said = format!("{out}{err}");
-    assert!(said.contains("registry.example has no registry.example/app:2.4.9, and not even"), "{said}");
+    let lost = "registry.example has no registry.example/app:2.4.9, and not even";
+    assert!(said.contains(lost), "{said}");
+    // Asked with what its nodes pull with; and with a Secret that is none of a registry.
+    let with = |secret: &str| {
+        let secret = format!("platform.registry.pull-secret={secret}");
+        let release = ["release", "acme", "--image", "2.4.9", "--dry-run", "--set", &secret];
+        let output = demo.home.run(&demo.on(&release));
+        let (out, err) = text(&output);
+        format!("{out}{err}")
+    };
+    assert!(with("registry").contains(lost), "{}", with("registry"));
+    let said = with("acme-jwt");
+    assert!(said.contains("the Secret acme/acme-jwt has no key .dockerconfigjson"), "{said}");
 }

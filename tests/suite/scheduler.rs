@@ -156,7 +156,11 @@ impl Replay {
         let leaving = self.seen.pods.get(&key).is_some_and(|p| p.deleting.is_some());
         if let Some((class, node)) = self.there.remove(&key) {
             let at = self.board.at(&node).expect("a known node");
-            if leaving { self.board.gone(class, at) } else { self.board.unbind(class, at) }
+            if leaving {
+                self.board.gone(class, at);
+            } else {
+                self.board.unbind(class, at);
+            }
         }
         self.seen.observe(Observation::Pod(Seen::Gone(key)));
     }

@@ -254,31 +254,33 @@ impl Session {
         self.seen.borrow().clone()
     }
 
-    /// Whether it has seen the world as it is now: every pod and every Deployment.
-    fn is_up_to_date(&self, ground: &Ground) -> bool {
+    /// What of the world as it is now, its pods and Deployments, it has not seen yet.
+    fn behind(&self, ground: &Ground) -> Option<String> {
         let seen = self.now();
         let text = |object: &Value, at: &str| {
             object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let key =
             |object: &Value| Key::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-        let pod = |now: &Arc<Value>| {
+        let pod = |now: &&Arc<Value>| {
             let conditions = now["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
             let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
             let known = seen.pods.get(&key(now)).filter(|pod| pod.uid.as_str() == text(now, "/metadata/uid"));
-            known.is_some_and(|pod| {
+            !known.is_some_and(|pod| {
                 pod.ready == ready
                     && pod.deleting.is_some() == now["metadata"]["deletionTimestamp"].is_string()
                     && pod.node.as_ref().map_or("", |node| node.as_str()) == text(now, "/spec/nodeName")
             })
         };
-        let deployment = |now: &Arc<Value>| {
+        let deployment = |now: &&Arc<Value>| {
             let version = text(now, "/metadata/resourceVersion");
-            seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
+            !seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
         };
         ground.cluster.with_world(|w| {
-            let mut pods = w.store.list(Kind::POD, None);
-            pods.all(pod) && w.store.list(Kind::DEPLOYMENT, None).all(deployment)
+            let pod = w.store.list(Kind::POD, None).find(pod);
+            let found = pod.or_else(|| w.store.list(Kind::DEPLOYMENT, None).find(deployment))?;
+            let known = (seen.pods.get(&key(found)), seen.deployments.get(&key(found)));
+            Some(format!("{found}\nseen: {known:?}"))
         })
     }
 
@@ -286,9 +288,11 @@ impl Session {
     pub fn catch_up(&self, ground: &Ground) {
         let began = std::time::Instant::now();
         let whole = || self.now().sources().iter().all(|(_, f)| f.is_live());
-        while !self.is_up_to_date(ground)
-            && began.elapsed() < if whole() { PATIENCE } else { Duration::from_secs(2) }
-        {
+        while let Some(behind) = self.behind(ground) {
+            if !whole() && began.elapsed() > Duration::from_secs(2) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "this is not seen: {behind}");
             self.block("what is seen", async { tokio::time::sleep(Duration::from_millis(2)).await });
         }
     }

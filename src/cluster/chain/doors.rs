@@ -15,7 +15,7 @@ use crate::cluster::{
     Snapshot, Tenant, TenantName, in_namespace,
 };
 
-/// The EndpointSlices of each Service.
+/// EndpointSlices by Service.
 pub(super) type Endpoints = HashMap<Key, Vec<Arc<EndpointSlice>>>;
 
 /// Where a rule leads.

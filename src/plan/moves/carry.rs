@@ -16,7 +16,7 @@ use super::super::{
     About, Adopt, Change, Check, CreatePod, DeletionCost, Discard, Evict, Gone, Guard, Intent, LOWEST_COST,
     Landing, Means, Move, MoveReason, Part, Plan, PodReady, Removal, Replaced, Settle, Step, TEMPLATE_HASH,
     Verdict, check,
-    schedule::{Board, Closed, Incoming},
+    schedule::{At, Board, Class, Closed, Incoming},
 };
 use crate::cluster::{Key, Memory, NodeName, Pod, Snapshot, Tenant, WorkloadKind, fnv1a};
 
@@ -52,13 +52,18 @@ impl std::error::Error for RefusedMove {}
 /// # Errors
 /// The checks that refuse it, when it must not be done.
 pub fn plan(seen: &Snapshot, moved: &Move) -> Result<Plan, RefusedMove> {
-    let plan = planned(seen, &Intent::Move { moved: moved.clone() }, moved);
+    let plan = planned(seen, &mut None, &Intent::Move { moved: moved.clone() }, moved);
     let checks: Vec<_> = plan.refusals().cloned().collect();
     if checks.is_empty() { Ok(plan) } else { Err(RefusedMove { checks }) }
 }
 
-/// The plan, whatever its checks say.
-pub(in crate::plan) fn planned(seen: &Snapshot, intent: &Intent, moved: &Move) -> Plan {
+/// The plan, whatever its checks say. The board is made of what is seen where it is needed first, and is left as it was.
+pub(in crate::plan) fn planned(
+    seen: &Snapshot,
+    board: &mut Option<Board>,
+    intent: &Intent,
+    moved: &Move,
+) -> Plan {
     let mut checks = check::freshness(seen);
     let refuse = |rule: &str, text: String| Check::new(rule, Verdict::Refuse, text);
     let Some(name) = &moved.tenant else { return stranger::planned(seen, intent, moved, checks) };
@@ -80,7 +85,7 @@ pub(in crate::plan) fn planned(seen: &Snapshot, intent: &Intent, moved: &Move) -
     if pod.deleting.is_some() {
         own.push(refuse("pod", format!("{} is being deleted", pod.key.name)));
     }
-    let (landing, fits) = target(seen, moved, &tenant, &pod);
+    let (landing, fits) = target(seen, board, moved, &tenant, &pod);
     own.extend(fits);
     own.push(ready(&tenant, moved.means));
     own.extend(doubled(&tenant, moved));
@@ -116,7 +121,13 @@ fn assembled(
 }
 
 /// Whether the target takes the pod: beside the one that goes, for an adoption; in its place, for an eviction.
-fn target(seen: &Snapshot, moved: &Move, tenant: &Tenant, pod: &Arc<Pod>) -> (Landing, Vec<Check>) {
+fn target(
+    seen: &Snapshot,
+    board: &mut Option<Board>,
+    moved: &Move,
+    tenant: &Tenant,
+    pod: &Arc<Pod>,
+) -> (Landing, Vec<Check>) {
     let mut landing = Landing {
         node: moved.to.clone(),
         equals: moved.to.iter().cloned().collect(),
@@ -137,51 +148,68 @@ fn target(seen: &Snapshot, moved: &Move, tenant: &Tenant, pod: &Arc<Pod>) -> (La
         let word = if node.cordoned { "cordoned" } else { "not ready" };
         return (landing, refuse(format!("{to} is {word}")));
     }
-    let mut board = Board::new(seen);
-    let class = board.class(&Incoming::next_of(seen, &tenant.workload));
+    let board = board.get_or_insert_with(|| Board::new(seen));
     let Some(at) = board.at(to) else { return (landing, refuse(format!("there is no node {to}"))) };
-    if moved.means == Means::Eviction {
-        let class = board.class(&Incoming::like(pod));
-        if let Some(from) = board.at(&moved.from) {
-            board.unbind(class, from);
+    let class = board.class(&Incoming::next_of(seen, &tenant.workload));
+    let fits = match moved.means {
+        Means::Adoption => taken(board, class, at, &format!("{} beside {}", tenant.name, pod.key.name)),
+        Means::Eviction => {
+            let leaving = board.class(&Incoming::like(pod));
+            let from = board.at(&moved.from);
+            let left = from.filter(|from| board.unbind(leaving, *from));
             // It is cordoned before anything leaves it, whatever is seen of it yet.
-            if moved.reason == MoveReason::Drained {
-                board.close(from, Closed::Cordoned);
-            }
+            let closed = from.filter(|_| moved.reason == MoveReason::Drained);
+            closed.iter().for_each(|from| board.close(*from, Closed::Cordoned));
+            let fits = match lands(board, leaving, moved, &mut landing) {
+                Ok(()) => taken(board, class, at, tenant.name.as_str()),
+                Err(why) => Err(why),
+            };
+            closed.iter().for_each(|from| board.open(*from));
+            left.iter().for_each(|from| board.bind(leaving, *from));
+            fits
         }
-        if let Some(fits) = board.land(class) {
-            landing.equals = fits.best.iter().map(|at| board.node(*at).name.clone()).collect();
-            landing.sampled = true;
-            if !landing.equals.contains(to) {
-                landing.node = landing.equals.first().cloned();
-                // Where its node is drained, any other will do.
-                let there: Vec<_> = landing.equals.iter().map(ToString::to_string).collect();
-                if landing.equals.contains(&moved.from) {
-                    let text =
-                        format!("the scheduler puts it back on {}: cordon that node first", moved.from);
-                    return (landing, refuse(text));
-                }
-                if moved.reason == MoveReason::Asked {
-                    let text = format!("the scheduler puts it on {}, not on {to}", there.join(" or "));
-                    return (landing, refuse(text));
-                }
-            }
-        }
+    };
+    match fits {
+        Ok(text) => (landing, vec![Check::new("fits", Verdict::Ok, text)]),
+        Err((rule, why)) => (landing, vec![Check::new(rule, Verdict::Refuse, why)]),
     }
+}
+
+/// Where the scheduler puts the pod that comes in place of an evicted one; why that is not where the move leads.
+fn lands(
+    board: &mut Board,
+    class: Class,
+    moved: &Move,
+    landing: &mut Landing,
+) -> Result<(), (&'static str, String)> {
+    let Some(fits) = board.land(class) else { return Ok(()) };
+    landing.equals = fits.best.iter().map(|at| board.node(*at).name.clone()).collect();
+    landing.sampled = true;
+    let Some(to) = moved.to.as_ref().filter(|to| !landing.equals.contains(*to)) else { return Ok(()) };
+    landing.node = landing.equals.first().cloned();
+    if landing.equals.contains(&moved.from) {
+        return Err((
+            "target",
+            format!("the scheduler puts it back on {}: cordon that node first", moved.from),
+        ));
+    }
+    // Where its node is drained, any other will do.
+    if moved.reason == MoveReason::Asked {
+        let there: Vec<_> = landing.equals.iter().map(ToString::to_string).collect();
+        return Err(("target", format!("the scheduler puts it on {}, not on {to}", there.join(" or "))));
+    }
+    Ok(())
+}
+
+/// What room the node has for one more such pod, or why it takes none.
+fn taken(board: &mut Board, class: Class, at: At, whose: &str) -> Result<String, (&'static str, String)> {
     let refusal = board.refused(class);
-    let free = Memory(board.free_memory(at));
+    let node = board.node(at).name.clone();
     match refusal.reasons.iter().find(|(node, _)| *node == at) {
-        None => {
-            (landing, vec![Check::new("fits", Verdict::Ok, format!("{to} {free} free of memory requests"))])
-        }
+        None => Ok(format!("{node} {} free of memory requests", Memory(board.free_memory(at)))),
         Some((_, reasons)) => {
             let reasons: Vec<_> = reasons.iter().map(|reason| reason.describe()).collect();
-            let beside = match moved.means {
-                Means::Adoption => format!(" beside {}", pod.key.name),
-                Means::Eviction => String::new(),
-            };
-            let text = format!("{to} takes no more pod of {}{beside}: {}", tenant.name, reasons.join(", "));
-            (landing, vec![Check::new("fits", Verdict::Refuse, text)])
+            Err(("fits", format!("{node} takes no more pod of {whose}: {}", reasons.join(", "))))
         }
     }
 }

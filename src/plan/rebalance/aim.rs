@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Goal, Proposal};
 use crate::{
     cluster::{NodeName, Pod, Snapshot, Tenant, TenantName, words::count},
-    plan::{Check, Intent, Means, Move, Plan, plan},
+    plan::{Check, Intent, Means, Move, Plan, plan_each},
 };
 
 /// What is asked.
@@ -218,7 +218,7 @@ impl Samples {
         }
         let of = kinds.len();
         let others = items.iter().filter(|item| !adopted(item));
-        let plans = others.chain(kinds.into_values().take(SAMPLES)).map(|item| plan(seen, item));
+        let plans = plan_each(seen, others.chain(kinds.into_values().take(SAMPLES)));
         Self { plans: plans.collect(), namespaces: (of.min(SAMPLES), of) }
     }
 

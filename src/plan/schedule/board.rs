@@ -176,9 +176,9 @@ impl Board {
         self.add(class, at.0, false);
     }
 
-    /// Takes a pod of that class off a node: the inverse of [`Board::bind`]. Nothing happens when none is there.
-    pub fn unbind(&mut self, class: Class, at: At) {
-        self.take(class, at.0, false);
+    /// Takes a pod of that class off a node: the inverse of [`Board::bind`]. Tells whether one was there.
+    pub fn unbind(&mut self, class: Class, at: At) -> bool {
+        self.take(class, at.0, false)
     }
 
     /// A pod of that class begins to leave its node: it still takes room there, and counts for affinity, but not for

@@ -6,7 +6,7 @@ use super::{Aim, Campaign, Envelope, Event, Pace};
 use crate::{
     cluster::{Lease, Snapshot, words::short_run},
     plan::{
-        Check, Confirmation, Intent, Means, Stay, Unapproved, Verdict, plan,
+        Check, Confirmation, Intent, Means, Stay, Unapproved, Verdict, plan_each,
         rebalance::{Goal, Proposal, propose},
     },
 };
@@ -196,7 +196,7 @@ fn is_plain(item: &Intent) -> bool {
 
 /// What has to be typed for all of them together.
 fn confirmation(seen: &Snapshot, items: &[Intent]) -> Confirmation {
-    let plans = items.iter().filter(|item| !is_plain(item)).map(|item| plan(seen, item));
+    let plans = plan_each(seen, items.iter().filter(|item| !is_plain(item)));
     let typed: BTreeSet<_> = plans
         .filter_map(|plan| match plan.confirmation() {
             Confirmation::Type(text) => Some(text),
