@@ -259,6 +259,8 @@ pub struct Around {
     pub read_only: Option<Key>,
     /// Storage nodes.
     pub storage: Vec<volume::Wanted>,
+    /// The volumes that are looked at; none: all.
+    pub volumes: Vec<Arc<str>>,
 }
 
 impl Around {

@@ -291,6 +291,7 @@ pub fn around(platform: &Platform) -> Around {
         read_write: platform.read_write.as_ref().map(|service| service.0.clone()),
         read_only: platform.read_only.as_ref().map(|service| service.0.clone()),
         storage: platform.gluster.nodes.iter().map(StorageNode::wanted).collect(),
+        volumes: platform.gluster.volumes.iter().map(|name| name.as_str().into()).collect(),
     }
 }
 

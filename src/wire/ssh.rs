@@ -4,9 +4,9 @@
 //! (`BatchMode=yes`, `StrictHostKeyChecking=yes`), and everything has a deadline; the far side sets one of its own, as a
 //! command that hangs there is not ended from here. It must never give the answers a meaning.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, io, num::NonZeroUsize, time::Duration};
 
-use openssh::{Error, KnownHosts, Session, SessionBuilder};
+use openssh::{ControlPersist, Error, KnownHosts, Session, SessionBuilder};
 use tokio::time::timeout;
 
 use super::{
@@ -19,6 +19,8 @@ use super::{
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// How long it may take to log in, jump hosts included.
 const LOGIN_WITHIN: Duration = Duration::from_secs(12);
+/// Seconds after which a master connection ends that nobody uses: one of a program that was killed.
+const IDLE_FOR: NonZeroUsize = NonZeroUsize::new(300).expect("it is not 0");
 /// How long ssh may take to end.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -92,7 +94,7 @@ impl Ssh {
             .known_hosts_check(KnownHosts::Strict)
             .connect_timeout(CONNECT_WITHIN)
             .server_alive_interval(CONNECT_WITHIN)
-            .clean_history_control_directory(true);
+            .control_persist(ControlPersist::IdleFor(IDLE_FOR));
         match timeout(LOGIN_WITHIN, builder.connect(&self.destination)).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => Err(self.failure(&error)),

@@ -97,15 +97,21 @@ impl Snapshot {
             component.is_some_and(|component| component.link != Freshness::Connecting)
         };
         let sentinels = || around.redis.iter().flat_map(|one| &one.sentinels);
-        let answers = |(key, component): (&ComponentKey, &Arc<super::Component>)| {
-            key.kind == ComponentKind::StorageNode && component.link.is_live()
+        // The volumes that a storage node tells, as far as they are looked at.
+        let told = self.platform.values().filter_map(|component| match component.now()?.as_ref() {
+            super::Facts::Storage(facts) => Some(facts.volumes.iter().map(|volume| &volume.name)),
+            _ => None,
+        });
+        let wanted = |name: &&Arc<str>| {
+            super::volume::is_volume_name(name)
+                && (around.volumes.is_empty() || around.volumes.contains(*name))
         };
-        let volumes = || self.platform.items.keys().any(|key| key.kind == ComponentKind::Volume);
+        let mut volumes = told.flatten().filter(wanted);
         around.redis.iter().all(|one| heard(ComponentKind::Redis, &one.name))
             && sentinels().all(|name| heard(ComponentKind::Sentinel, name))
             && around.replicas.iter().all(|one| heard(ComponentKind::Replica, &one.name))
             && around.storage.iter().all(|node| heard(ComponentKind::StorageNode, &node.name))
-            && (!self.platform.items.iter().any(answers) || volumes())
+            && volumes.all(|name| heard(ComponentKind::Volume, name))
     }
 
     /// Every place around has answered or said why not, and where it answers these hosts have been looked at.

@@ -144,10 +144,10 @@ async fn a_master_its_replica_and_a_sentinel_are_followed_through_what_goes_wron
     let used =
         |text: &str| text.lines().find_map(|l| l.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
     let info = lab.ask(master, &["INFO", "memory"]).await.expect("a reply");
-    let limit = used(info.as_str().expect("text")).expect("a number") + (1 << 20);
+    let limit = used(info.as_str().expect("text")).expect("a number") + (3 << 20);
     lab.done(master, &["CONFIG", "SET", "maxmemory", &limit.to_string()]).await;
     let (session, mut clients) = ("x".repeat(2_000), default(master));
-    for n in 0..1_500 {
+    for n in 0..4_000 {
         let written = clients.ask(&["SET", &format!("session-{n}"), &session, "EX", "3600"]).await;
         assert!(matches!(written, Ok(Ok(_))), "{n}: {written:?}");
     }
