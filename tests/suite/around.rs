@@ -211,7 +211,7 @@ fn certificates_that_are_not_renewed_are_told_by_what_is_served_and_by_who_fails
     let demo = shows("certificate-expiring", &[("registry", "", "ok", "")]);
     let (acme, _) = demo.run(0, &["reach", "acme"]);
     assert!(
-        acme.contains("edge2 presents a certificate of Embedded Issuing CA that expires in 6d"),
+        acme.contains("every edge presents a certificate of Embedded Issuing CA that expires in 6d"),
         "{acme}"
     );
     assert!(acme.contains("Certificate acme/acme-tls expires in 6d"), "{acme}");
