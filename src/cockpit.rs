@@ -43,7 +43,7 @@ pub use keeping::head;
 pub use replay::replay;
 pub use report::incident;
 pub use shared::{
-    access, ascii, campaigns, cost, database, operator, runs, scope, setup, unreadable_journals,
+    access, ascii, campaigns, cost, database, operator, platform, runs, scope, setup, unreadable_journals,
 };
 pub use terminal::Terminal;
 

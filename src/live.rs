@@ -138,6 +138,9 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     // what else there is; measurements.
     let ((first, tenants), (second, all)) = (watch::channel(()), watch::channel(()));
     let (doubt, interner) = (Doubt::default(), Interner::default());
+    if let Some(key) = scope.platform.as_ref().and_then(|platform| platform.around.session_key.as_deref()) {
+        interner.keep_sessions(key);
+    }
     let subject = |namespace: Option<&String>| Subject {
         wire: wire.clone(),
         clock: clock.clone(),

@@ -9,7 +9,7 @@ use super::{Common, Failure, session, table};
 use crate::{
     cluster::{
         LinkState, Snapshot,
-        platform::{ComponentKind, Platform, Row},
+        platform::{ComponentKind, Platform, Row, replica::failover},
     },
     ui,
 };
@@ -20,6 +20,12 @@ pub(super) struct PlatformArgs {
     /// One kind of component, such as edge or ingress-node; without it all of them
     #[arg(value_name = "KIND")]
     kind: Option<ComponentKind>,
+    /// The failover sheet of the servers with replicas: evidence and commands, none of which is run
+    #[arg(long, conflicts_with = "kind")]
+    failover: bool,
+    /// The script that storage nodes run for wheelhouse (`wheelhouse help platform`)
+    #[arg(long, conflicts_with_all = ["kind", "failover"])]
+    script: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
     output: Shape,
@@ -44,9 +50,26 @@ struct PlatformJson<'a> {
 }
 
 pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failure> {
+    if args.script {
+        return table::print(include_str!("../package/wheelhouse-look"));
+    }
     let mut session = session::open(common).await?;
     session.observed().await?;
     let seen = session.looked_around(None).await;
+    if args.failover {
+        let sheet = failover(&seen).ok_or_else(|| {
+            Failure::Usage(
+                "no servers with replicas are configured: name them under [[platform.replicas]]".into(),
+            )
+        })?;
+        return match args.output {
+            Shape::Json => table::json(&sheet),
+            Shape::Table | Shape::Wide => {
+                let text = sheet.to_string();
+                table::print(&text.lines().map(|line| table::plain(line) + "\n").collect::<String>())
+            }
+        };
+    }
     let platform = Platform::of(&seen);
     let rows: Vec<_> =
         platform.components.iter().filter(|row| args.kind.is_none_or(|kind| row.key.kind == kind)).collect();

@@ -286,7 +286,9 @@ impl Session {
             !images || registries.any(|(_, registry)| registry.link != Freshness::Connecting)
         };
         let looked = |seen: &Snapshot| !seen.around.looks() || seen.has_looked_at(&of(seen));
-        let settled = self.seen.wait_for(|seen| looked(seen) && told(seen));
+        let stores = self.config.platform.has_stores();
+        let heard = |seen: &Snapshot| !stores || seen.has_heard_stores();
+        let settled = self.seen.wait_for(|seen| looked(seen) && told(seen) && heard(seen));
         let within = self.timeout.min(LOOKS_WITHIN);
         let _ = tokio::time::timeout(within, settled).await.map(|found| found.map(drop));
         self.seen.borrow().clone()
@@ -294,7 +296,7 @@ impl Session {
 
     /// Something of the platform around is configured.
     pub(super) fn has_platform(&self) -> bool {
-        self.config.platform.looks() || self.config.platform.registry.is_configured()
+        !self.config.platform.is_empty()
     }
 
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.

@@ -5,14 +5,18 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, headroom, session, table};
 use crate::{
-    cluster::{Database, NodeName, Snapshot},
-    plan::whatif::{Harm, Loss, WhatIf, machine, what_if, worst},
+    cluster::{
+        Database, NodeName, Snapshot,
+        platform::{self, PlatformLoss},
+    },
+    plan::whatif::{DatabaseLoss, Harm, Loss, WhatIf, machine, what_if, worst},
 };
 
 /// The arguments of `wheelhouse what-if`.
 #[derive(Debug, Args)]
 pub(super) struct WhatIfArgs {
-    /// The nodes that are lost, all together, or Galera members with their machines; without any, each node by itself,
+    /// The nodes that are lost, all together, Galera members with their machines, or machines of
+    /// the platform around; without any, each node by itself,
     /// the worst first
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
@@ -65,15 +69,23 @@ fn named(snapshot: &Snapshot, names: &[String]) -> Result<Vec<NodeName>, Failure
     let known = |name: &String| {
         let node = snapshot.nodes.get(&NodeName::from(name.as_str())).map(|node| node.name.clone());
         let member = || database.as_ref()?.member(name).map(|member| machine(snapshot, member));
-        node.or_else(member).ok_or_else(|| {
+        let around = || platform::machines(snapshot).into_iter().find(|on| on.as_str() == name);
+        node.or_else(member).or_else(around).ok_or_else(|| {
             Failure::Failed(format!(
-                "there is no node {} and no Galera member of that name; wheelhouse nodes and wheelhouse database list \
-                 them",
+                "there is no node {}, no Galera member and no machine of the platform of that name; wheelhouse nodes, wheelhouse \
+                 database and wheelhouse platform list them",
                 table::plain(name)
             ))
         })
     };
     names.iter().map(known).collect()
+}
+
+/// What the database and the platform around lose.
+fn lost(harm: &Harm) -> String {
+    let mut all = harm.database.as_ref().map_or_else(Vec::new, DatabaseLoss::sentences);
+    all.extend(harm.platform.iter().map(PlatformLoss::sentence));
+    if all.is_empty() { "-".into() } else { all.join("; ") }
 }
 
 fn ranked(ranking: &[Harm]) -> String {
@@ -85,7 +97,7 @@ fn ranked(ranking: &[Harm]) -> String {
             (h.stuck + h.lone).to_string(),
             h.halved.len().to_string(),
             h.pods.to_string(),
-            h.database.as_ref().map_or("-".into(), |d| d.sentences().join("; ")),
+            lost(h),
             some(h.down.iter().map(|t| t.as_str())),
         ];
         cells.map(|cell| table::plain(&cell)).to_vec()

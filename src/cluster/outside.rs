@@ -105,6 +105,8 @@ pub struct EndpointSlice {
     pub ready: u32,
     /// The names of the Service's ports that lead to these endpoints; empty: none does.
     pub ports: Vec<Arc<str>>,
+    /// Addresses of endpoints that are no pods and not said to be unready.
+    pub elsewhere: Vec<Arc<str>>,
 }
 
 /// What a controller says of something: it holds, it does not (reason and message), or nothing is said of the present

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Endpoint, Freshness, LinkState, Snapshot,
+    Endpoint, Freshness, Key, LinkState, Snapshot,
     clocks::Dated,
     words::{count, natural},
 };
@@ -19,14 +19,21 @@ use super::{
 mod derived;
 pub mod edge;
 pub mod floating;
+mod growth;
 pub mod look;
+mod loss;
 pub mod node;
+pub mod redis;
 pub mod registry;
+pub mod replica;
+pub mod volume;
 
 pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
+pub use growth::Growth;
 pub use look::{Asked, Found, Looked, Reply, Spot};
+pub use loss::{PlatformLoss, lost_with, machines};
 pub use node::IngressNodeFacts;
 pub use registry::RegistryFacts;
 
@@ -39,6 +46,8 @@ pub enum ComponentKind {
     Edge,
     /// A node on which the ingress controller listens.
     IngressNode,
+    /// A node of the storage that volumes are made of.
+    StorageNode,
     /// A volume of files.
     Volume,
     /// A MySQL or MariaDB server with replicas, or one of them.
@@ -53,10 +62,11 @@ pub enum ComponentKind {
 
 impl ComponentKind {
     /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Floating,
         Self::Edge,
         Self::IngressNode,
+        Self::StorageNode,
         Self::Volume,
         Self::Replica,
         Self::Redis,
@@ -67,9 +77,10 @@ impl ComponentKind {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Floating => "floating address",
+            Self::Floating => "floating",
             Self::Edge => "edge",
             Self::IngressNode => "ingress node",
+            Self::StorageNode => "storage node",
             Self::Volume => "volume",
             Self::Replica => "replica",
             Self::Redis => "Redis",
@@ -84,6 +95,7 @@ impl ComponentKind {
             Self::Floating => "floating",
             Self::Edge => "edge",
             Self::IngressNode => "ingress-node",
+            Self::StorageNode => "storage-node",
             Self::Volume => "volume",
             Self::Replica => "replica",
             Self::Redis => "redis",
@@ -160,6 +172,16 @@ pub enum Facts {
     Edge(EdgeFacts),
     /// Of an ingress node.
     IngressNode(IngressNodeFacts),
+    /// Of a storage node.
+    Storage(volume::StorageFacts),
+    /// Of a volume.
+    Volume(volume::VolumeFacts),
+    /// Of a server with replicas, or one of them.
+    Replica(replica::ReplicaFacts),
+    /// Of a Redis server.
+    Redis(redis::RedisFacts),
+    /// Of a sentinel.
+    Sentinel(redis::SentinelFacts),
     /// Of a registry of images.
     Registry(RegistryFacts),
 }
@@ -170,6 +192,11 @@ impl Dated for Facts {
             Self::Floating(facts) => Self::Floating(facts.moved(by)),
             Self::Edge(facts) => Self::Edge(facts.moved(by)),
             Self::IngressNode(facts) => Self::IngressNode(facts.moved(by)),
+            Self::Storage(facts) => Self::Storage(facts),
+            Self::Volume(facts) => Self::Volume(facts.moved(by)),
+            Self::Replica(facts) => Self::Replica(facts.moved(by)),
+            Self::Redis(facts) => Self::Redis(facts.moved(by)),
+            Self::Sentinel(facts) => Self::Sentinel(facts),
             Self::Registry(facts) => Self::Registry(facts.moved(by)),
         }
     }
@@ -220,6 +247,20 @@ pub struct Around {
     pub nodes: bool,
     /// Looks a second at most, of all edges, nodes and names together.
     pub probes: u32,
+    /// Redis servers.
+    pub redis: Vec<redis::Wanted>,
+    /// The key of the tenants' ConfigMaps under which the place of their sessions stands.
+    pub session_key: Option<Arc<str>>,
+    /// Servers with replicas.
+    pub replicas: Vec<replica::Wanted>,
+    /// The Service that leads to the primary.
+    pub read_write: Option<Key>,
+    /// The Service that leads to the replicas.
+    pub read_only: Option<Key>,
+    /// Storage nodes.
+    pub storage: Vec<volume::Wanted>,
+    /// The volumes that are looked at; none: all.
+    pub volumes: Vec<Arc<str>>,
 }
 
 impl Around {
@@ -346,6 +387,9 @@ impl Platform {
         let mut said = floating::judge(seen);
         said.extend(edge::judge(seen));
         said.extend(node::judge(seen));
+        said.extend(volume::judge(seen));
+        said.extend(replica::judge(seen));
+        said.extend(redis::judge(seen));
         said.extend(registry::judge(seen));
         let row = |(key, component): (&ComponentKey, &Arc<Component>)| {
             let mut said: Vec<_> = said.iter().filter(|said| said.key == *key).cloned().collect();

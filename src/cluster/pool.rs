@@ -31,6 +31,8 @@ pub struct Pool {
     pub labels: Labels,
     /// What of each file bears on the number of children, by the file's key.
     files: Shared<PoolFiles>,
+    /// Where sessions are kept, `host:port`, under the key that the configuration names. Passwords beside it are not kept.
+    pub sessions: Vec<Arc<str>>,
 }
 
 /// What the files of a ConfigMap say of the number of children: mostly the same for all tenants.
@@ -85,8 +87,15 @@ impl Mounted {
 }
 
 impl Pool {
-    /// What is kept of a ConfigMap with these files; `None`: nothing of a pool is in it.
-    pub fn read(key: Key, labels: Labels, data: &BTreeMap<String, String>) -> Option<Self> {
+    /// What is kept of a ConfigMap with these files; `None`: nothing of a pool is in it, and nothing under the key that says
+    /// where sessions are kept.
+    pub fn read(
+        key: Key,
+        labels: Labels,
+        data: &BTreeMap<String, String>,
+        session_key: Option<&str>,
+    ) -> Option<Self> {
+        let sessions = session_key.and_then(|key| data.get(key)).map_or_else(Vec::new, |text| places(text));
         let bears =
             |text: &&String| text.contains(CHILDREN) || text.contains(PROCESSES) || text.contains("include");
         let files: BTreeMap<_, _> = data
@@ -95,7 +104,8 @@ impl Pool {
             .map(|(name, text)| (Arc::from(name.as_str()), lines(text)))
             .collect();
         let counts = |line: &Line| matches!(line, Line::Children(_) | Line::Processes(_));
-        files.values().flatten().any(counts).then(|| Self { key, labels, files: PoolFiles(files).into() })
+        let any = !sessions.is_empty() || files.values().flatten().any(counts);
+        any.then(|| Self { key, labels, files: PoolFiles(files).into(), sessions })
     }
 
     /// The files, to be replaced by a copy of them that is there already.
@@ -129,6 +139,36 @@ fn lines(text: &str) -> Vec<Line> {
         }
     }
     all
+}
+
+/// The Redis servers that a value names: `tcp://host:6379?auth=..` in a save path of PHP, `redis://user:password@host/0`,
+/// `host:port`, or `host`. Of each no more than host and port.
+fn places(text: &str) -> Vec<Arc<str>> {
+    const SCHEMES: [&str; 4] = ["tcp://", "tls://", "redis://", "rediss://"];
+    let place = |rest: &str| {
+        let end = rest.find(|c: char| "/?,;\"'".contains(c) || c.is_whitespace()).unwrap_or(rest.len());
+        let whole = rest[..end].rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        let bare = whole.trim_matches(['[', ']']).is_empty();
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+        let port = whole.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
+        });
+        (!bare && whole.chars().all(fits))
+            .then(|| Arc::from(if port { whole } else { format!("{whole}:6379") }))
+    };
+    let mut found: Vec<Arc<str>> = Vec::new();
+    for scheme in SCHEMES {
+        found.extend(text.split(scheme).skip(1).filter_map(place));
+    }
+    if found.is_empty()
+        && text.lines().filter(|line| !line.trim().is_empty()).count() == 1
+        && !text.contains('=')
+    {
+        found.extend(text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty()).filter_map(place));
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The name of its ConfigMap, and its lines.
@@ -290,6 +330,30 @@ mod tests {
         let parsed: Vec<_> = all.iter().map(|(path, text)| ((*path).to_owned(), lines(text))).collect();
         let files = parsed.iter().map(|(path, lines)| (path.clone(), ("fpm", &**lines))).collect();
         read(&files).map(|(children, _)| children)
+    }
+
+    #[test]
+    fn of_where_sessions_are_kept_host_and_port_are_read_and_no_password() {
+        for (text, found) in [
+            ("redis-1", &["redis-1:6379"][..]),
+            ("redis-1:6380\n", &["redis-1:6380"]),
+            ("a:6379, b:6380", &["a:6379", "b:6380"]),
+            (
+                "session.save_handler = redis\nsession.save_path = \"tcp://Redis-1:6379?auth=secret,tcp://10.0.0.2\"\n",
+                &["10.0.0.2:6379", "redis-1:6379"],
+            ),
+            ("redis://user:pass:word@redis-1.db.svc:6379/0", &["redis-1.db.svc:6379"]),
+            ("rediss://:p@ss@[fd00::1]:6379", &["[fd00::1]:6379"]),
+            ("", &[]),
+            ("password=secret", &[]),
+            ("two\nlines", &[]),
+        ] {
+            assert_eq!(places(text), found.iter().map(|f| Arc::from(*f)).collect::<Vec<_>>(), "{text}");
+        }
+        let data = BTreeMap::from([("REDIS".to_owned(), "redis-1".to_owned())]);
+        let read = |key| Pool::read(Key::new("acme", "env"), Labels::default(), &data, key);
+        assert!(read(None).is_none() && read(Some("OTHER")).is_none());
+        assert_eq!(read(Some("REDIS")).unwrap().sessions, [Arc::from("redis-1:6379")]);
     }
 
     #[test]

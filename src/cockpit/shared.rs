@@ -1,8 +1,10 @@
 //! What the command line and the screen share: from the configuration to what the rooms take, and the runs known.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::LazyLock,
+    time::Duration,
 };
 
 use super::themes;
@@ -13,7 +15,7 @@ use crate::{
     live::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
-        platform::Configured as Around,
+        platform::{Configured as Around, StorePlace, Stores},
         registry::{AskedBy, ConfiguredRegistry, registries},
     },
     run::{
@@ -28,6 +30,9 @@ use crate::{
         sql::Tls,
     },
 };
+
+/// Redis and servers with replicas are not asked more often, whatever the pace of the database.
+const STORES_EVERY: Duration = Duration::from_secs(2);
 
 /// How the cockpit is to look and whom it serves, by the configuration and what the terminal says of itself.
 ///
@@ -113,7 +118,7 @@ pub fn database(config: &Config) -> Option<Configured> {
 /// The platform around, where any of it is configured.
 pub fn platform(config: &Config) -> Option<Around> {
     let platform = &config.platform;
-    if !platform.looks() && !platform.registry.is_configured() {
+    if platform.is_empty() {
         return None;
     }
     let pair = |at: &config::Address| (at.host.clone(), at.port);
@@ -133,9 +138,58 @@ pub fn platform(config: &Config) -> Option<Around> {
         deep: platform.deep_path.as_ref().map(|path| (path.to_string(), platform.deep_every.0)),
         ca: platform.ca.as_deref().map(config::at_home),
         first: None,
+        stores: stores(config),
         registry: registry(&platform.registry).map(|of| (of, platform.registry.every.0)),
         around: config::platform::around(platform),
     })
+}
+
+/// What holds data around the cluster.
+fn stores(config: &Config) -> Stores {
+    let platform = &config.platform;
+    let place = |at: &config::Address, login: &config::Login| StorePlace {
+        host: at.host.clone(),
+        port: at.port,
+        user: login.user.clone(),
+        // The files of the MySQL clients are about something else.
+        password: match login.password {
+            Some(_) => password(login),
+            None => Ok(Password::Known(None)),
+        },
+        tls: login.tls_ca.as_deref().map(|ca| Tls { ca: config::at_home(ca), name: login.tls_name.clone() }),
+    };
+    let mut sentinels: BTreeMap<String, StorePlace> = BTreeMap::new();
+    for redis in &platform.redis {
+        for at in &redis.sentinel {
+            sentinels.entry(at.to_string()).or_insert_with(|| place(&at.0, &redis.login));
+        }
+    }
+    let server =
+        |redis: &config::platform::Redis| (redis.name.as_str().into(), place(&redis.address.0, &redis.login));
+    let replica = |replica: &config::platform::Replica| {
+        let at = &replica.address;
+        (replica.name.as_str().into(), at.host.clone(), at.port, account(&replica.login))
+    };
+    Stores {
+        redis: platform.redis.iter().map(server).collect(),
+        sentinels: sentinels.into_iter().map(|(name, place)| (name.into(), place)).collect(),
+        replicas: platform.replicas.iter().map(replica).collect(),
+        storage: platform
+            .gluster
+            .nodes
+            .iter()
+            .map(|n| (n.name.as_str().into(), n.ssh().to_owned()))
+            .collect(),
+        volumes: platform.gluster.volumes.iter().map(|name| name.as_str().into()).collect(),
+        every: config.refresh.database.0.max(STORES_EVERY),
+        storage_every: platform.gluster.every.0,
+    }
+}
+
+/// A password, where the user is told elsewhere.
+fn password(login: &config::Login) -> Result<Password, String> {
+    let login = config::Login { user: Some(login.user.clone().unwrap_or_default()), ..login.clone() };
+    account(&login).map(|account| account.password)
 }
 
 /// How the registry of images is asked. Passwords are read from where the configuration says, but those in Secrets.

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+mod stores;
+
 use super::Span;
 use crate::cluster::{
     Address,
     platform::{Around, edge},
 };
+pub use stores::{Gluster, Redis, RedisAddress, Replica, SentinelAddress, ServiceName, StorageNode};
 
 pub use registry::{BaseUrl, PullSecret, Registry, RegistryName};
 
@@ -45,6 +48,23 @@ pub struct Platform {
     /// Certificates are trusted that are issued by those in this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// Redis servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redis: Vec<Redis>,
+    /// The key of the tenants' ConfigMaps under which the place of their sessions stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<String>,
+    /// Servers with replicas: the primary and its replicas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
+    /// The Service that leads to the primary, `namespace/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_write: Option<ServiceName>,
+    /// The Service that leads to the replicas, `namespace/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<ServiceName>,
+    /// The storage nodes of GlusterFS.
+    pub gluster: Gluster,
     /// Where images come from.
     pub registry: Registry,
 }
@@ -62,6 +82,12 @@ impl Default for Platform {
             deep_path: None,
             deep_every: Span(Duration::from_secs(600)),
             ca: None,
+            redis: Vec::new(),
+            session_key: None,
+            replicas: Vec::new(),
+            read_write: None,
+            read_only: None,
+            gluster: Gluster::default(),
             registry: Registry::default(),
         }
     }
@@ -72,6 +98,11 @@ impl Platform {
     pub fn looks(&self) -> bool {
         let nodes = !self.ingress_nodes.is_empty() || self.node_port.is_some();
         !self.edges.is_empty() || self.floating.is_some() || nodes
+    }
+
+    /// Nothing around is configured.
+    pub fn is_empty(&self) -> bool {
+        !self.looks() && !self.has_stores() && !self.registry.is_configured()
     }
 }
 
@@ -254,6 +285,13 @@ pub fn around(platform: &Platform) -> Around {
         floating: platform.floating.as_ref().map(|at| at.to_string().into()),
         nodes: !platform.ingress_nodes.is_empty() || platform.node_port.is_some(),
         probes: platform.probes.0,
+        session_key: platform.session_key.as_deref().map(Into::into),
+        redis: platform.redis.iter().map(Redis::wanted).collect(),
+        replicas: platform.replicas.iter().map(Replica::wanted).collect(),
+        read_write: platform.read_write.as_ref().map(|service| service.0.clone()),
+        read_only: platform.read_only.as_ref().map(|service| service.0.clone()),
+        storage: platform.gluster.nodes.iter().map(StorageNode::wanted).collect(),
+        volumes: platform.gluster.volumes.iter().map(|name| name.as_str().into()).collect(),
     }
 }
 
@@ -299,5 +337,6 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
             "it is asked for through an edge: name edges or the floating address".to_owned(),
         ));
     }
+    found.extend(stores::senseless(platform));
     found
 }

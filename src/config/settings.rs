@@ -353,6 +353,48 @@ pub const SECTIONS: &[Section] = &[
                 "Trust certificates that are issued by those in this file (PEM). Otherwise by those of this machine.",
                 "\"/etc/ssl/house.pem\"",
             ),
+            such_as(
+                "redis",
+                "The Redis servers that keep sessions (port 6379 unless one is named); also as [[platform.redis]]. set, sentinel \
+                 (port 26379), machine, user, password, tls-ca and tls-name may be left out.",
+                "[{ name = \"redis-1\", address = \"10.0.0.31\", sentinel = [\"10.0.0.41\", \"10.0.0.42\"], password = { env = \"REDIS\" } }]",
+            ),
+            such_as(
+                "session-key",
+                "The key of the tenants' ConfigMaps under which the place of their sessions stands: it is compared with the master. \
+                 Of its value host and port alone are kept.",
+                "\"REDIS_HOST\"",
+            ),
+            such_as(
+                "replicas",
+                "A MySQL or MariaDB primary and its replicas (port 3306 unless one is named); also as [[platform.replicas]]. \
+                 machine, user, password, tls-ca and tls-name may be left out.",
+                "[{ name = \"db-1\", address = \"10.0.0.51\" }, { name = \"db-2\", address = \"10.0.0.52\" }]",
+            ),
+            such_as(
+                "read-write",
+                "The Service that leads to the primary, namespace/name: its endpoints are compared with read_only.",
+                "\"db/mysql-rw\"",
+            ),
+            such_as("read-only", "The Service that leads to the replicas.", "\"db/mysql-ro\""),
+        ],
+    },
+    Section {
+        name: "platform.gluster",
+        about: "The storage nodes of GlusterFS, asked over your own ssh: `wheelhouse help platform` tells what they need.",
+        settings: &[
+            such_as(
+                "nodes",
+                "The storage nodes, and what ssh takes for each, where that is not its name; also as [[platform.gluster.nodes]]. \
+                 machine may be left out.",
+                "[{ name = \"gluster-1\", ssh = \"root@10.0.0.61\" }]",
+            ),
+            such_as(
+                "volumes",
+                "The volumes that are looked at. Otherwise all that there are.",
+                "[\"uploads\"]",
+            ),
+            with_default("every", "How long to wait between two rounds."),
         ],
     },
     Section {

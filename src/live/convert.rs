@@ -165,6 +165,8 @@ struct Tables {
     volumes: Parts<Vec<Volume>>,
     mounts: Parts<Vec<Mounted>>,
     pool_files: Parts<PoolFiles>,
+    /// The key of ConfigMaps under which the place of sessions stands.
+    session_key: std::sync::OnceLock<String>,
 }
 
 /// Parts of objects that many have in common.
@@ -188,6 +190,17 @@ fn open<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Interner {
+    /// Reads the place of sessions under this key of ConfigMaps, from now on.
+    pub(super) fn keep_sessions(&self, key: &str) {
+        // It is set before anything is read, once.
+        let _ = self.0.session_key.set(key.to_owned());
+    }
+
+    /// The key of ConfigMaps under which the place of sessions stands.
+    fn session_key(&self) -> Option<&str> {
+        self.0.session_key.get().map(String::as_str)
+    }
+
     /// The shared copy of a text.
     pub fn text(&mut self, text: &str) -> Arc<str> {
         let mut texts = open(&self.0.texts);

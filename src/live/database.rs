@@ -3,14 +3,14 @@
 //!
 //! Entered by the cockpit and the command line. It only reads.
 
-mod configured;
+pub(in crate::live) mod configured;
 mod galera;
 mod logins;
-mod lookup;
+pub(in crate::live) mod lookup;
 mod pods;
 mod proxysql;
-mod source;
-mod watch;
+pub(in crate::live) mod source;
+pub(in crate::live) mod watch;
 mod way;
 
 use std::time::Duration;

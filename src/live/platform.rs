@@ -5,9 +5,14 @@
 //! deadline of its own, so that a place that hangs slows no other. What a place that does not answer was last seen to serve
 //! stays known; one host is asked of it once in a while.
 
+mod endpoint;
+mod gluster;
 mod place;
+mod redis;
 mod registry;
+mod replica;
 mod schedule;
+mod stores;
 mod stub;
 
 use std::{
@@ -40,8 +45,10 @@ use crate::{
         tls::{self, Roots},
     },
 };
+pub use endpoint::Place as StorePlace;
 use place::{Place, Target};
 use schedule::{Budget, Job, Schedule};
+pub use stores::{Stores, follow as follow_stores};
 
 /// Looks under way at once.
 const AT_ONCE: usize = 8;
@@ -81,6 +88,8 @@ pub struct Configured {
     pub ca: Option<PathBuf>,
     /// The hosts of this tenant come first.
     pub first: Option<String>,
+    /// What holds data: Redis, servers with replicas, volumes.
+    pub stores: Stores,
     /// Where images come from, and how often it is asked.
     pub registry: Option<(ConfiguredRegistry, Duration)>,
     /// What is judged and shown of it.
@@ -96,6 +105,10 @@ pub fn follow(
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    if !configured.stores.is_empty() {
+        let mut stores = stores::follow(configured.stores.clone(), wire.clone(), into.clone());
+        tasks.spawn(async move { while stores.join_next().await.is_some() {} });
+    }
     if let Some((of, every)) = &configured.registry {
         let at = of.place.base.clone().unwrap_or_else(|| of.host.clone());
         let registries = registries(of, wire.clone());

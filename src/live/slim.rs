@@ -362,7 +362,7 @@ slim! {
     IngressClassSpec { controller: String }
 
     EndpointSlice { metadata: Meta, endpoints: Vec<SliceEndpoint>, ports: Vec<SlicePort> }
-    SliceEndpoint { conditions: EndpointConditions }
+    SliceEndpoint { conditions: EndpointConditions, addresses: Vec<String>, target_ref: Option<ObjectReference> }
     EndpointConditions { ready: Option<bool> }
     SlicePort { name: String, port: Option<i64> }
 

@@ -14,6 +14,8 @@
 //!   budget that allows no eviction blocks (its `status.disruptionsAllowed`, less one for each replacement that finds
 //!   no node); two budgets for one pod block always; a pod of nobody blocks unless it is forced.
 //! - The **database** loses what is known to run on the node: members, the writer, proxies (see [`DatabaseLoss`]).
+//! - The **platform around** loses what the configuration says runs there: edges, ingress nodes, bricks, servers of Redis,
+//!   replicas.
 //! - Where the scheduler may take one of several nodes, the first by name is taken. Preemption is reported, not
 //!   simulated. Pods that wait for a node already are not counted.
 
@@ -21,7 +23,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cluster::{Answer, Finding, Key, NodeName, Severity, Snapshot, Subject, TenantName, words::count};
+use crate::cluster::{
+    Answer, Finding, Key, NodeName, Severity, Snapshot, Subject, TenantName, platform::PlatformLoss,
+    words::count,
+};
 
 mod cast;
 mod database;
@@ -82,6 +87,8 @@ pub struct WhatIf {
     pub kubectl: Vec<String>,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
+    /// What is lost of the platform around, as far as the configuration says what runs where.
+    pub platform: Vec<PlatformLoss>,
     /// Nodes and pods that could not be read and are not counted, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_counted: Option<String>,
@@ -178,6 +185,8 @@ pub struct Harm {
     pub lone: u32,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
+    /// What is lost of the platform around.
+    pub platform: Vec<PlatformLoss>,
 }
 
 /// The worst that the loss of a node does, the least of all first: the order of the ranking, the sign and the words of a
@@ -186,7 +195,7 @@ pub struct Harm {
 pub enum Worst {
     /// Nothing.
     Nothing,
-    /// Members or proxies of the database that others take over from: so many.
+    /// Parts of the database or of the platform around that others take over from: so many.
     Parts(usize),
     /// Tenants that lose at least half their headroom.
     Halved(usize),
@@ -196,6 +205,8 @@ pub enum Worst {
     Pending(u32),
     /// Tenants that lose all their ready pods.
     Down(usize),
+    /// A part of the platform around that nothing takes over from.
+    Around,
     /// The writer, and nobody is known to take over from it.
     Headless,
     /// The database stops.
@@ -209,18 +220,27 @@ impl Harm {
         match (self.down.len(), self.pending, self.stuck + self.lone, self.halved.len()) {
             _ if database.is_some_and(DatabaseLoss::stops) => Worst::Stops,
             _ if database.is_some_and(DatabaseLoss::is_headless) => Worst::Headless,
+            _ if self.platform.iter().any(|lost| lost.grave) => Worst::Around,
             (n @ 1.., ..) => Worst::Down(n),
             (_, n @ 1.., ..) => Worst::Pending(n),
             (_, _, n @ 1.., _) => Worst::Lost(n),
             (.., n @ 1..) => Worst::Halved(n),
-            _ => database.map_or(Worst::Nothing, |d| Worst::Parts(d.members.len() + d.proxies as usize)),
+            _ => match self.parts() {
+                0 if database.is_none() => Worst::Nothing,
+                parts => Worst::Parts(parts),
+            },
         }
+    }
+
+    /// Parts of the database and of the platform around that are lost.
+    fn parts(&self) -> usize {
+        let database = self.database.as_ref().map_or(0, |d| d.members.len() + d.proxies as usize);
+        database + self.platform.len()
     }
 
     /// The worst, then how much there is of everything else.
     fn rank(&self) -> impl Ord + use<> {
-        let parts = self.database.as_ref().map_or(0, |d| d.members.len() + d.proxies as usize);
-        (self.worst(), self.down.len(), self.pending, self.stuck + self.lone, self.halved.len(), parts)
+        (self.worst(), self.down.len(), self.pending, self.stuck + self.lone, self.halved.len(), self.parts())
     }
 }
 
@@ -288,6 +308,7 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     if let Some(database) = database.filter(|d| !stops(d)) {
         says.extend(database.sentences());
     }
+    says.extend(worst.platform.iter().map(PlatformLoss::sentence));
     let others = ranking.iter().filter(harms).count() - 1;
     let more = match others {
         0 => String::new(),

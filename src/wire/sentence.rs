@@ -144,7 +144,7 @@ pub(super) fn without_user(url: &str) -> String {
 }
 
 /// Errors may quote what a server sent: no line breaks, no control characters, no novels.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line: String = line.chars().filter(|c| !c.is_control()).take(400).collect();
     while line.ends_with(['.', ' ']) {

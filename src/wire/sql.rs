@@ -164,6 +164,11 @@ impl Sql {
         &self.login.user
     }
 
+    /// Closes the connection: the next question is asked on a new one, with the rights of that time.
+    pub fn close(&mut self) {
+        self.conn = None;
+    }
+
     /// How many connections were made so far: what was learnt on an older one may not hold on this one.
     pub fn connections(&self) -> u64 {
         self.connections

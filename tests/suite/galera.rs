@@ -11,7 +11,7 @@ mod blocked;
 mod by_hand;
 mod entry;
 mod eye;
-mod lab;
+pub mod lab;
 mod lost;
 mod migrated;
 mod proxied;

@@ -59,6 +59,7 @@ mod scope;
 mod screens;
 mod session;
 mod stage;
+mod stores;
 mod terminal;
 mod tunnel;
 mod typed;

@@ -104,7 +104,7 @@ impl Followed {
     fn pool(&mut self, tenant: &str, max_children: u32) {
         let key = Key::new(tenant, format!("{tenant}-fpm"));
         let files = [("www.conf".to_owned(), format!("[www]\npm.max_children = {max_children}"))].into();
-        let pool = Pool::read(key.clone(), Arc::default(), &files);
+        let pool = Pool::read(key.clone(), Arc::default(), &files, None);
         self.seen.observe(Observation::Pool(Seen::Put(key, pool)));
     }
 }

@@ -124,7 +124,7 @@ fn the_source_of_each_number_is_the_first_that_says_it() {
     let pool = |name: &str, app: &str| {
         let labels = Arc::new([(Arc::from("app"), Arc::from(app))].into());
         let files = [("www.conf".to_owned(), "pm.max_children = 6".to_owned())].into();
-        Pool::read(Key::new("acme", name), labels, &files)
+        Pool::read(Key::new("acme", name), labels, &files, None)
     };
     for (name, app) in [("unrelated", "acme"), ("acme-php", "other")] {
         let mut with = seen.clone();
@@ -152,7 +152,7 @@ fn a_pool_whose_number_comes_from_elsewhere_is_said_to_be_passed_over() {
     for (text, told) in [("pm.max_children = ${CHILDREN}", true), ("pm.max_children = 5", false)] {
         let key = Key::new("acme", "fpm");
         let files = [("www.conf".to_owned(), text.to_owned())].into();
-        let pool = Pool::read(key.clone(), Arc::new(Default::default()), &files);
+        let pool = Pool::read(key.clone(), Arc::new(Default::default()), &files, None);
         seen.observe(Observation::Pool(Seen::All(vec![(key, pool)], now())));
         let notes = of(&seen, "acme").notes;
         assert_eq!(notes.iter().any(|n| n.contains("passed over: ConfigMap fpm says")), told, "{notes:?}");

@@ -89,6 +89,31 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// All that holds data has answered or said why not, volumes of storage nodes that answer counted in.
+    pub fn has_heard_stores(&self) -> bool {
+        let around = &self.around;
+        let heard = |kind: ComponentKind, name: &Arc<str>| {
+            let component = self.platform.items.get(&ComponentKey::new(kind, name.clone()));
+            component.is_some_and(|component| component.link != Freshness::Connecting)
+        };
+        let sentinels = || around.redis.iter().flat_map(|one| &one.sentinels);
+        // The volumes that a storage node tells, as far as they are looked at.
+        let told = self.platform.values().filter_map(|component| match component.now()?.as_ref() {
+            super::Facts::Storage(facts) => Some(facts.volumes.iter().map(|volume| &volume.name)),
+            _ => None,
+        });
+        let wanted = |name: &&Arc<str>| {
+            super::volume::is_volume_name(name)
+                && (around.volumes.is_empty() || around.volumes.contains(*name))
+        };
+        let mut volumes = told.flatten().filter(wanted);
+        around.redis.iter().all(|one| heard(ComponentKind::Redis, &one.name))
+            && sentinels().all(|name| heard(ComponentKind::Sentinel, name))
+            && around.replicas.iter().all(|one| heard(ComponentKind::Replica, &one.name))
+            && around.storage.iter().all(|node| heard(ComponentKind::StorageNode, &node.name))
+            && volumes.all(|name| heard(ComponentKind::Volume, name))
+    }
+
     /// Every place around has answered or said why not, and where it answers these hosts have been looked at.
     pub fn has_looked_at(&self, hosts: &[Arc<str>]) -> bool {
         let looks =

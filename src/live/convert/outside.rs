@@ -91,7 +91,11 @@ pub(super) fn endpoint_slice(
     let key = key_of(&slim.metadata, interner)?;
     // A condition that is not told is one that holds; addresses are what counts, and there is at least one.
     let ready = slim.endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false)).count();
+    let pod =
+        |endpoint: &slim::SliceEndpoint| endpoint.target_ref.as_ref().is_some_and(|to| to.kind == "Pod");
+    let elsewhere = slim.endpoints.iter().filter(|e| e.conditions.ready != Some(false) && !pod(e));
     let value = EndpointSlice {
+        elsewhere: elsewhere.flat_map(|e| &e.addresses).map(|address| interner.text(address)).collect(),
         key: key.clone(),
         service: slim.metadata.labels.get("kubernetes.io/service-name").map(|name| interner.text(name)),
         total: count(slim.endpoints.len() as i64),

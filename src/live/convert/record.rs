@@ -92,7 +92,7 @@ pub(super) fn pool(
 ) -> Result<Object<Key, Option<Pool>>, Fault> {
     let slim::PoolFiles { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
-    let mut value = Pool::read(key.clone(), interner.labels(meta.labels), &data);
+    let mut value = Pool::read(key.clone(), interner.labels(meta.labels), &data, interner.session_key());
     if let Some(pool) = &mut value {
         interner.pool_files(pool.files_mut());
     }

@@ -88,7 +88,7 @@ pub enum Password {
 }
 
 /// An account whose password is at hand, and where it can be read again.
-pub(super) struct Ready {
+pub(in crate::live) struct Ready {
     user: String,
     password: Option<SecretString>,
     tls: Option<Tls>,
@@ -261,13 +261,16 @@ async fn follow_proxies(
 }
 
 impl Ready {
-    pub(super) fn way(&self, host: String, port: u16, pod: Option<Pod>) -> Way {
+    pub(in crate::live) fn way(&self, host: String, port: u16, pod: Option<Pod>) -> Way {
         let (user, password, tls) = (self.user.clone(), self.password.clone(), self.tls.clone());
         Way::new(Login { host, port, user, password, tls }, self.secret.clone(), pod)
     }
 }
 
-pub(super) async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
+pub(in crate::live) async fn resolve(
+    by: &Result<Account, String>,
+    wire: Option<&Wire>,
+) -> Result<Ready, String> {
     let Account { user, password, tls } = by.as_ref().map_err(String::clone)?.clone();
     let (password, secret) = match password {
         Password::Known(password) => (password, None),

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What one endpoint is asked in a round, and what its answers make of what was known.
-pub(super) trait Source {
+pub(in crate::live) trait Source {
     /// What is known of the endpoint.
     type Known: Clone;
 
@@ -17,12 +17,12 @@ pub(super) trait Source {
 }
 
 /// The answer as a table.
-pub(super) fn table(answer: Answer) -> Table {
+pub(in crate::live) fn table(answer: Answer) -> Table {
     Table::new(answer.columns, answer.rows)
 }
 
 /// The answer to a question that may be refused for lack of a right or a table: then there is none.
-pub(super) async fn optional(sql: &mut Sql, statement: &str) -> Result<Option<Table>, Failure> {
+pub(in crate::live) async fn optional(sql: &mut Sql, statement: &str) -> Result<Option<Table>, Failure> {
     match sql.ask(statement).await {
         Ok(answer) => Ok(Some(table(answer))),
         Err(failure) if failure.is_of_statement() => Ok(None),

@@ -19,7 +19,7 @@ const RETRY_WITHIN: Duration = Duration::from_secs(5);
 const RETRY_DENIED: Duration = Duration::from_secs(30);
 
 /// Asks one endpoint until nobody listens any more.
-pub(super) async fn watch<S: Source>(
+pub(in crate::live) async fn watch<S: Source>(
     mut known: S::Known,
     mut way: Way,
     every: Duration,
@@ -57,7 +57,7 @@ pub(super) async fn watch<S: Source>(
 }
 
 /// How long to wait before the next round: longer and longer while it does not answer.
-fn pause_after(trouble: Option<Trouble>, pause: Duration, every: Duration) -> Duration {
+pub(in crate::live) fn pause_after(trouble: Option<Trouble>, pause: Duration, every: Duration) -> Duration {
     match trouble {
         None => every,
         Some(Trouble::Denied | Trouble::Tls | Trouble::NotMysql) => (pause * 2).min(RETRY_DENIED.max(every)),
@@ -65,7 +65,7 @@ fn pause_after(trouble: Option<Trouble>, pause: Duration, every: Duration) -> Du
     }
 }
 
-fn trouble(failure: &Failure) -> Trouble {
+pub(in crate::live) fn trouble(failure: &Failure) -> Trouble {
     match failure.kind {
         Kind::Refused => Trouble::Refused,
         // A server that closes the connection at once is as good as none: it starts, stops, or was killed.

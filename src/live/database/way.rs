@@ -21,7 +21,7 @@ const DIRECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to go on after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::live) enum Next {
     /// On the same connection.
     Same,
     /// With [`Way::sql`], after a pause.
@@ -31,7 +31,7 @@ pub(super) enum Next {
 }
 
 /// The way to one endpoint.
-pub(super) struct Way {
+pub(in crate::live) struct Way {
     login: Login,
     secret: Option<Secret>,
     pod: Option<Pod>,
@@ -40,14 +40,14 @@ pub(super) struct Way {
 
 /// Where the password came from.
 #[derive(Clone)]
-pub(super) struct Secret {
+pub(in crate::live) struct Secret {
     pub wire: Option<Wire>,
     pub secret: Key,
     pub key: String,
 }
 
 /// A pod that is reached at the address of the login, or by port-forward to its port.
-pub(super) struct Pod {
+pub(in crate::live) struct Pod {
     pub wire: Wire,
     pub key: Key,
     pub reach: Reach,
@@ -55,12 +55,12 @@ pub(super) struct Pod {
 
 impl Way {
     /// To where the login leads, or to a pod that has that address.
-    pub(super) fn new(login: Login, secret: Option<Secret>, pod: Option<Pod>) -> Self {
+    pub(in crate::live) fn new(login: Login, secret: Option<Secret>, pod: Option<Pod>) -> Self {
         Self { login, secret, pod, tunnel: None }
     }
 
     /// An endpoint to ask, by the way that is open now.
-    pub(super) async fn sql(&mut self) -> Sql {
+    pub(in crate::live) async fn sql(&mut self) -> Sql {
         self.tunnel = None;
         let name = self.name();
         let (login, tunnel) = self.lead().await;
@@ -103,7 +103,7 @@ impl Way {
     }
 
     /// An endpoint to act on: it keeps the way to it open by itself.
-    pub(super) async fn open(self) -> Result<Sql, String> {
+    pub(in crate::live) async fn open(self) -> Result<Sql, String> {
         let name = self.name();
         let (login, tunnel) = self.lead().await;
         match tunnel {
@@ -114,7 +114,7 @@ impl Way {
     }
 
     /// What is to be told of a failure: the reason may lie on the way.
-    pub(super) fn told(&self, failure: Failure) -> Failure {
+    pub(in crate::live) fn told(&self, failure: Failure) -> Failure {
         let Some(pod) = &self.pod else { return failure };
         let unreached = matches!(failure.kind, Kind::Unreachable | Kind::Silent | Kind::Refused);
         match &self.tunnel {
@@ -135,7 +135,7 @@ impl Way {
     }
 
     /// How to go on after a round: a changed password is read again, and the other way to a pod may be open.
-    pub(super) async fn after(&mut self, failure: Option<&Failure>) -> Next {
+    pub(in crate::live) async fn after(&mut self, failure: Option<&Failure>) -> Next {
         let Some(failure) = failure else { return Next::Same };
         if failure.kind == Kind::Denied && self.renew().await {
             return Next::Now;

@@ -21,6 +21,7 @@ use super::{Loss, WhatIf};
 use crate::cluster::{
     Database, Key, NodeName, Proxy, Snapshot, Trouble,
     database::{Role, Row},
+    platform::{self, PlatformLoss},
 };
 
 /// What the database loses.
@@ -52,6 +53,7 @@ pub struct DatabaseLoss {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Machines {
     by_name: BTreeMap<NodeName, DatabaseLoss>,
+    around: BTreeMap<NodeName, Vec<PlatformLoss>>,
 }
 
 /// The machine a member runs on: as configured by its address or by what people call it; otherwise the member itself.
@@ -112,7 +114,8 @@ pub(in crate::plan) fn proxies(seen: &Snapshot) -> impl Iterator<Item = (Option<
 impl Machines {
     /// What the loss of each machine alone takes from the database.
     pub(super) fn of(seen: &Snapshot) -> Self {
-        let Some(database) = Database::of(seen) else { return Self::default() };
+        let around = around(seen);
+        let Some(database) = Database::of(seen) else { return Self { around, ..Self::default() } };
         let members = database.members.iter().map(|row| machine(seen, row));
         let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
         let names: BTreeSet<NodeName> = members.chain(proxies).collect();
@@ -120,12 +123,28 @@ impl Machines {
             let lost = loss(seen, &database, &BTreeSet::from([&name]), Loss::Crash, |_| After::Lost)?;
             Some((name, lost))
         };
-        Self { by_name: names.into_iter().filter_map(alone).collect() }
+        Self { by_name: names.into_iter().filter_map(alone).collect(), around }
+    }
+
+    pub(super) fn around(&self, name: &NodeName) -> &[PlatformLoss] {
+        self.around.get(name).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn get(&self, name: &NodeName) -> Option<&DatabaseLoss> {
         self.by_name.get(name)
     }
+}
+
+/// What the loss of each machine alone takes from the platform around, where it takes something.
+fn around(seen: &Snapshot) -> BTreeMap<NodeName, Vec<PlatformLoss>> {
+    if seen.platform.is_empty() {
+        return BTreeMap::new();
+    }
+    let alone = |name: NodeName| {
+        let lost = platform::lost_with(seen, std::slice::from_ref(&name), false);
+        (!lost.is_empty()).then_some((name, lost))
+    };
+    platform::machines(seen).into_iter().filter_map(alone).collect()
 }
 
 /// What becomes of a proxy when its machine is lost.
@@ -147,7 +166,7 @@ pub(super) fn lost_with(seen: &Snapshot, machines: &[NodeName], told: &WhatIf) -
     loss(seen, &*Database::of(seen)?, &machines.iter().collect(), told.loss, after)
 }
 
-/// Those of these names that are no node, and where something of the database runs.
+/// Those of these names that are no node, and where something of the database or of the platform around runs.
 pub(super) fn outside(seen: &Snapshot, names: &[NodeName]) -> Vec<NodeName> {
     let outside: BTreeSet<&NodeName> = names.iter().filter(|n| seen.nodes.get(*n).is_none()).collect();
     if outside.is_empty() {
@@ -156,7 +175,8 @@ pub(super) fn outside(seen: &Snapshot, names: &[NodeName]) -> Vec<NodeName> {
     let database = Database::of(seen);
     let members = database.iter().flat_map(|d| &d.members).map(|row| machine(seen, row));
     let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
-    let known: BTreeSet<NodeName> = members.chain(proxies).collect();
+    let around = platform::machines(seen);
+    let known: BTreeSet<NodeName> = members.chain(proxies).chain(around).collect();
     outside.into_iter().filter(|n| known.contains(*n)).cloned().collect()
 }
 

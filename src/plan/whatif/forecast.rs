@@ -14,7 +14,9 @@ use super::{
     database::{self, Machines},
     evacuation::{Evacuation, leaves},
 };
-use crate::cluster::{Capacity, Key, NodeName, Pod, Snapshot, Tenant, TenantName, Volume, VolumeSource};
+use crate::cluster::{
+    Capacity, Key, NodeName, Pod, Snapshot, Tenant, TenantName, Volume, VolumeSource, platform,
+};
 
 /// Predictions from snapshot to snapshot: nothing is worked out twice while what it rests on is the same.
 #[derive(Default)]
@@ -86,6 +88,8 @@ fn answered(last: &Snapshot, seen: &Snapshot) -> bool {
     last.galera.items.ptr_eq(&seen.galera.items)
         && last.proxies.items.ptr_eq(&seen.proxies.items)
         && last.database == seen.database
+        && last.platform.items.ptr_eq(&seen.platform.items)
+        && last.around == seen.around
 }
 
 impl Forecast {
@@ -174,6 +178,7 @@ impl Forecast {
             left: 0,
             kubectl: Vec::new(),
             database: None,
+            platform: Vec::new(),
             not_counted: seen.unread_room(),
         };
         told.nodes.extend(database::outside(seen, nodes));
@@ -191,6 +196,7 @@ impl Forecast {
         told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
         people(seen, ready, capacities, &gone, &mut told);
         told.database = database::lost_with(seen, nodes, &told);
+        told.platform = platform::lost_with(seen, nodes, loss == Loss::Drain);
         Ok(told)
     }
 }
@@ -199,6 +205,7 @@ impl Forecast {
 pub(super) fn rank(all: &mut [Harm], machines: &Machines) {
     for harm in all.iter_mut() {
         harm.database = machines.get(&harm.node).cloned();
+        harm.platform = machines.around(&harm.node).to_vec();
     }
     all.sort_by(|a, b| b.rank().cmp(&a.rank()).then_with(|| a.node.cmp(&b.node)));
 }
@@ -243,7 +250,17 @@ fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
     let pods = residents.iter().filter(|r| r.fate != Fate::Leaving).count() as u32;
     let of = |fate| residents.iter().filter(|r| r.fate == fate).count() as u32;
     let (stuck, lone) = (of(Fate::Numbered), of(Fate::Lone));
-    Harm { node: name.clone(), pods, down, halved, pending: 0, stuck, lone, database: None }
+    Harm {
+        node: name.clone(),
+        pods,
+        down,
+        halved,
+        pending: 0,
+        stuck,
+        lone,
+        database: None,
+        platform: Vec::new(),
+    }
 }
 
 fn halves(before: Option<u32>, after: Option<u32>) -> bool {

@@ -104,6 +104,7 @@ fn the_ranking_and_its_signs_are_one_order() {
             stuck: 0,
             lone,
             database: None,
+            platform: Vec::new(),
         }
     };
     let mut all = vec![

@@ -45,6 +45,10 @@ impl WhatIf {
             let severity = if grave { Severity::Critical } else { Severity::Warning };
             database.sentences().into_iter().for_each(|text| say(Some(severity), text));
         }
+        for lost in &self.platform {
+            let severity = if lost.grave { Severity::Critical } else { Severity::Warning };
+            say(Some(severity), lost.sentence());
+        }
         for already in &self.already {
             let names: Vec<_> = already.down.iter().map(TenantName::as_str).collect();
             let node = &already.node;
@@ -185,7 +189,9 @@ impl Harm {
             Worst::Pending(n) => format!("{n} pending"),
             Worst::Lost(n) => format!("{n} not replaced"),
             Worst::Halved(n) => format!("{n} halved"),
-            Worst::Parts(_) => "database".into(),
+            Worst::Around => "platform".into(),
+            Worst::Parts(_) if self.database.is_some() => "database".into(),
+            Worst::Parts(_) => "platform".into(),
             Worst::Nothing => "no harm".into(),
         }
     }
@@ -198,14 +204,14 @@ impl Harm {
             Worst::Lost(n) => format!("{} not replaced", count(n as usize, "pod")),
             Worst::Halved(1) => "1 tenant loses half its headroom".into(),
             Worst::Halved(n) => format!("{n} tenants lose half their headroom"),
-            Worst::Stops | Worst::Headless | Worst::Parts(_) | Worst::Nothing => self.short(),
+            Worst::Around | Worst::Stops | Worst::Headless | Worst::Parts(_) | Worst::Nothing => self.short(),
         }
     }
 
     /// How bad that is.
     pub fn severity(&self) -> Option<Severity> {
         match self.worst() {
-            Worst::Stops | Worst::Headless => Some(Severity::Critical),
+            Worst::Stops | Worst::Headless | Worst::Around => Some(Severity::Critical),
             Worst::Down(_) | Worst::Pending(_) | Worst::Lost(_) => Some(Severity::Warning),
             Worst::Halved(_) | Worst::Parts(_) => Some(Severity::Notice),
             Worst::Nothing => None,

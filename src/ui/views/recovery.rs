@@ -1,9 +1,11 @@
-//! The recovery sheet, as `wheelhouse galera recovery` prints it. It is read here, and run by a person elsewhere.
+//! The recovery sheet, as `wheelhouse galera recovery` prints it, or the failover sheet of servers with replicas, as
+//! `wheelhouse platform --failover` does. It is read here, and run by a person elsewhere.
 
 use crate::{
     cluster::{
-        Database,
+        Database, Snapshot,
         database::{Evidence, recovery},
+        platform::replica::failover,
     },
     ui::{
         action::Action,
@@ -119,6 +121,14 @@ fn sheet(database: &Database) -> String {
     )
 }
 
+/// The sheet of what is configured: the members of Galera, servers with replicas, or both; `None`: neither is.
+fn sheets(seen: &Snapshot) -> Option<String> {
+    let galera = Database::of(seen).filter(|d| !d.members.is_empty()).map(|database| sheet(&database));
+    let failover = failover(seen).map(|sheet| sheet.to_string());
+    let all: Vec<_> = galera.into_iter().chain(failover).collect();
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
 /// The sheet to keep elsewhere. Its steps are for several machines: pasted into a shell or a client of one by accident,
 /// all of it runs nothing.
 fn comments(sheet: &str) -> String {
@@ -137,11 +147,11 @@ impl View for Recovery {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         let width = cx.size.0.saturating_sub(3).max(1);
-        let database = Database::of(cx.seen).filter(|d| !d.members.is_empty());
-        let text = match &database {
-            Some(database) => sheet(database),
-            None => "no Galera members are configured: name them under [galera] members".into(),
-        };
+        let text = sheets(cx.seen).unwrap_or_else(|| {
+            "no Galera members are configured: name them under [galera] members; servers with replicas are named under \
+             [[platform.replicas]]"
+                .into()
+        });
         self.lines.clear();
         let mut heading = true;
         for line in text.lines() {
@@ -184,7 +194,7 @@ impl View for Recovery {
             Command::PageDown => self.from + half,
             Command::Top => 0,
             Command::Bottom => usize::MAX,
-            Command::Copy => return Some(Action::Copy(comments(&sheet(&*Database::of(cx.seen)?)))),
+            Command::Copy => return Some(Action::Copy(comments(&sheets(cx.seen)?))),
             _ => return None,
         };
         self.from = to.min(self.last(cx));
@@ -200,9 +210,9 @@ impl View for Recovery {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        let none = Database::of(cx.seen).is_none_or(|d| d.members.is_empty());
-        (command == Command::Copy && none)
-            .then(|| "there is no sheet: no Galera members are configured".into())
+        (command == Command::Copy && sheets(cx.seen).is_none()).then(|| {
+            "there is no sheet: no Galera members and no servers with replicas are configured".into()
+        })
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {

@@ -1,0 +1,600 @@
+//! What the servers of Redis and their sentinels mean together: which is the master, what keeps it from taking writes,
+//! and what a failover would do.
+//!
+//! The truth about the master is what most sentinels name. Without sentinels it is the one server that says so; of two
+//! neither is believed.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{RedisFacts, RedisInfo, RedisRole, SentinelFacts, Wanted, Watched};
+use crate::cluster::{
+    LinkState, Memory, Pool, Snapshot, Trouble,
+    platform::{Component, ComponentKey, ComponentKind, Facts, Growth, Judged, few, of_kind},
+    words::{count, span},
+};
+
+/// Memory in use from which it is told, of what may be used.
+const FULL: f64 = 0.9;
+/// Redis makes a snapshot an hour after a change by its own settings: later, none is configured. Seconds.
+const UNSAVED: i64 = 3_700;
+
+/// A server as configured, and what is known of it.
+#[derive(Clone, Copy)]
+struct Server<'a> {
+    key: &'a ComponentKey,
+    component: &'a Component,
+    wanted: &'a Wanted,
+    /// What it said last.
+    said: Option<&'a RedisFacts>,
+}
+
+/// A sentinel, and which of the masters it watches is meant.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    key: &'a ComponentKey,
+    component: &'a Component,
+    said: Option<&'a SentinelFacts>,
+    watched: Option<&'a Watched>,
+}
+
+/// The servers that belong together, and what the sentinels say of them.
+struct Set<'a> {
+    servers: Vec<Server<'a>>,
+    views: Vec<View<'a>>,
+}
+
+/// What the servers and the sentinels are found to be, at least one line each.
+pub(in crate::cluster::platform) fn judge(seen: &Snapshot) -> Vec<Judged> {
+    let mut sets: BTreeMap<Option<&Arc<str>>, Vec<Server<'_>>> = BTreeMap::new();
+    for (key, component) in of_kind(seen, ComponentKind::Redis) {
+        let Some(wanted) = seen.around.redis.iter().find(|wanted| wanted.name == key.name) else { continue };
+        let said = match component.status.as_deref() {
+            Some(Facts::Redis(facts)) => Some(facts),
+            _ => None,
+        };
+        let server = Server { key, component, wanted, said };
+        sets.entry(wanted.set.as_ref()).or_default().push(server);
+    }
+    let sentinels = of_kind(seen, ComponentKind::Sentinel);
+    let mut all: Vec<Judged> = Vec::new();
+    for (name, servers) in sets {
+        let set = Set::of(name, servers, &sentinels);
+        for server in &set.servers {
+            let mut said = set.server(server);
+            said.extend(set.pointed_to(seen, server));
+            all.extend(said);
+        }
+        for view in &set.views {
+            let told = |rule| {
+                all.iter()
+                    .any(|judged| judged.rule == Some(rule) && judged.key.kind == ComponentKind::Sentinel)
+            };
+            let judged = set.sentinel(view, told("platform-redis-quorum"));
+            // One that watches several sets is told once, at its worst.
+            match all.iter_mut().find(|known| known.key == *view.key) {
+                Some(known) if known.state >= judged.state => {}
+                Some(known) => *known = judged,
+                None => all.push(judged),
+            }
+        }
+    }
+    all
+}
+
+impl<'a> Server<'a> {
+    /// What it says now.
+    fn now(&self) -> Option<&'a RedisFacts> {
+        self.said.filter(|_| self.component.link.is_live())
+    }
+
+    fn is_master(&self) -> bool {
+        self.now().is_some_and(RedisFacts::is_master)
+    }
+
+    fn has_run_id(&self, id: &str) -> bool {
+        self.said.is_some_and(|said| said.has_run_id(id))
+    }
+
+    fn judged(&self, state: LinkState, text: impl Into<String>) -> Judged {
+        Judged::new(self.key, state, text)
+    }
+}
+
+impl<'a> Set<'a> {
+    fn of(
+        name: Option<&Arc<str>>,
+        servers: Vec<Server<'a>>,
+        sentinels: &[(&'a ComponentKey, &'a Arc<Component>)],
+    ) -> Self {
+        let known = |watched: &Watched| {
+            let of = |address: &Arc<str>| servers.iter().any(|s| s.wanted.address == *address);
+            of(&watched.address)
+                || watched.replicas.iter().any(|(replica, _)| of(replica))
+                || servers.iter().any(|s| s.has_run_id(&watched.run_id))
+        };
+        let view = |&(key, component): &(&'a ComponentKey, &'a Arc<Component>)| -> Option<View<'a>> {
+            servers.iter().any(|s| s.wanted.sentinels.contains(&key.name)).then_some(())?;
+            let said = match component.status.as_deref() {
+                Some(Facts::Sentinel(facts)) => Some(facts),
+                _ => None,
+            };
+            let masters = said.map_or(&[][..], |said| said.masters.as_slice());
+            let watched = match (name, masters) {
+                (Some(name), masters) => masters.iter().find(|m| m.name == *name),
+                (None, [only]) => Some(only),
+                (None, masters) => masters.iter().find(|m| known(m)),
+            };
+            Some(View { key, component: component.as_ref(), said, watched })
+        };
+        let views = sentinels.iter().filter_map(view).collect();
+        Self { servers, views }
+    }
+
+    /// The sentinels that answer, and what they name.
+    fn voting(&self) -> impl Iterator<Item = &'a Watched> {
+        self.views.iter().filter(|view| view.component.link.is_live()).filter_map(|view| view.watched)
+    }
+
+    /// What most sentinels name, and how many of them; `None`: nobody says, or as many name another.
+    fn chosen(&self) -> Option<(&'a Watched, usize)> {
+        let mut votes: Vec<(&Watched, usize)> = Vec::new();
+        for watched in self.voting() {
+            match votes.iter_mut().find(|(known, _)| known.address == watched.address) {
+                Some((_, n)) => *n += 1,
+                None => votes.push((watched, 1)),
+            }
+        }
+        votes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        match votes.as_slice() {
+            [only] => Some(*only),
+            [first, second, ..] if first.1 > second.1 => Some(*first),
+            _ => None,
+        }
+    }
+
+    fn is_chosen(&self, server: &Server<'_>, chosen: &Watched) -> bool {
+        // The identity is sure; addresses may be those of another network.
+        match self.servers.iter().any(|s| s.has_run_id(&chosen.run_id)) {
+            true => server.has_run_id(&chosen.run_id),
+            false => server.wanted.address == chosen.address,
+        }
+    }
+
+    /// The sentinels' choice among the servers that are configured.
+    fn master(&self) -> Option<&Server<'a>> {
+        let (chosen, _) = self.chosen()?;
+        self.servers.iter().find(|server| self.is_chosen(server, chosen))
+    }
+
+    fn server(&self, server: &Server<'a>) -> Vec<Judged> {
+        let Some(said) = server.now() else { return vec![self.silent(server)] };
+        let mut all = Vec::new();
+        all.extend(denied(server, said));
+        let info = said.info.as_ref();
+        if info.is_some_and(|info| info.loading) {
+            let text = "reads its data from disk and answers nobody yet";
+            all.push(server.judged(LinkState::Warning, text).rule("platform-redis-down"));
+        }
+        match &said.role {
+            Some(RedisRole::Master { replicas, .. }) => match self.second_master(server, replicas.len()) {
+                Some(stray) => all.push(stray),
+                None => {
+                    all.extend(info.and_then(|info| refuses(server, said, info)));
+                    all.extend(info.and_then(|info| self.empty_after_restart(server, info, replicas.len())));
+                }
+            },
+            Some(RedisRole::Replica { of, link, .. }) => {
+                all.extend(self.follows(server, info, of, link));
+                all.extend(written_to(server, said));
+                if info.is_some_and(|info| info.writable_replica) {
+                    let text = "is a replica and takes writes (replica-read-only no): the next copy from the master drops them";
+                    let answer = "`CONFIG SET replica-read-only yes` on it";
+                    all.push(
+                        server.judged(LinkState::Warning, text).rule("platform-redis-writes").remedy(answer),
+                    );
+                }
+            }
+            Some(RedisRole::Other(other)) => {
+                let text = format!("is no Redis server but a {other}");
+                let answer = "name its address under `sentinel` of the servers it watches";
+                all.push(server.judged(LinkState::Warning, text).rule("platform-redis-down").remedy(answer));
+            }
+            None => {}
+        }
+        if let Some((n, since)) = said.evicted.lately() {
+            let policy = info.and_then(|info| info.policy.as_deref()).unwrap_or("its policy");
+            let text = format!(
+                "has evicted {} lately ({policy}): its memory is full, and users are logged out without any error",
+                count(n, "key")
+            );
+            let answer = "give it more memory (maxmemory), or let sessions expire sooner";
+            let judged = server.judged(LinkState::Warning, text).rule("platform-redis-evictions");
+            all.push(judged.remedy(answer).since(Some(since)));
+        }
+        if self.is_headless() && self.servers.first().is_some_and(|first| first.key == server.key) {
+            all.push(self.headless(server));
+        }
+        if all.is_empty() {
+            let text = match &said.role {
+                Some(RedisRole::Master { replicas, .. }) => match replicas.len() {
+                    0 => "is the master, without replicas".to_owned(),
+                    n => format!("is the master of {}", count(n, "replica")),
+                },
+                Some(RedisRole::Replica { of, .. }) => format!("follows {of}"),
+                _ => "answers".to_owned(),
+            };
+            all.push(server.judged(LinkState::Ok, text));
+        }
+        if let Some(first) = all.first_mut() {
+            first.numbers = numbers(said);
+        }
+        all
+    }
+
+    /// ConfigMaps of tenants that name a server which is not the master: what is written there is refused, or lost.
+    fn pointed_to(&self, seen: &Snapshot, server: &Server<'a>) -> Option<Judged> {
+        seen.around.session_key.as_ref()?;
+        let master = match self.master() {
+            Some(master) => master,
+            None => {
+                let mut masters = self.servers.iter().filter(|server| server.is_master());
+                masters.next().filter(|_| masters.next().is_none())?
+            }
+        };
+        if master.key == server.key {
+            return None;
+        }
+        let here = |pool: &&Arc<Pool>| pool.sessions.iter().any(|at| *at == server.wanted.address);
+        let named: Vec<_> = seen.pools.values().filter(here).map(|pool| pool.key.to_string()).collect();
+        if named.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = named.iter().map(String::as_str).collect();
+        let what = if named.len() == 1 { "ConfigMap" } else { "ConfigMaps" };
+        let verb = if named.len() == 1 { "names" } else { "name" };
+        let text = format!(
+            "is not the master ({} is), and {what} {} {verb} it as the place of sessions: users cannot log in there",
+            master.key.name,
+            few(&names)
+        );
+        let answer = "let a Service follow the master and name that, or name the master: the session handler of PHP knows no sentinel";
+        Some(server.judged(LinkState::Broken, text).rule("platform-redis-clients").remedy(answer))
+    }
+
+    fn silent(&self, server: &Server<'a>) -> Judged {
+        let component = server.component;
+        let Some(why) = component.link.trouble() else {
+            return server.judged(LinkState::Unknown, "has not been asked yet");
+        };
+        let since = component.silent_since;
+        if component.trouble == Some(Trouble::Denied) {
+            let others = self.servers.iter().filter(|other| other.now().is_some()).count();
+            let also = match others {
+                0 => String::new(),
+                1 => "; 1 other server accepts it: ACLs are not replicated".to_owned(),
+                n => format!("; {n} other servers accept it: ACLs are not replicated"),
+            };
+            let text = format!("refuses the login: {why}{also}");
+            let answer = "on it: `ACL SETUSER USER on >PASSWORD -@all +ping +info +role`, then `ACL SAVE`";
+            let judged = server.judged(LinkState::Warning, text).rule("platform-redis-login");
+            return judged.remedy(answer).since(since);
+        }
+        let judged = |state, text: String, answer: &str| {
+            server.judged(state, text).rule("platform-redis-down").remedy(answer).since(since)
+        };
+        let chosen = self.chosen();
+        let is_master = match chosen {
+            Some((chosen, _)) => self.is_chosen(server, chosen),
+            None => {
+                server.said.is_some_and(RedisFacts::is_master) && !self.servers.iter().any(Server::is_master)
+            }
+        };
+        if !is_master {
+            let answer = "look at its server: `systemctl status redis-server`";
+            return judged(LinkState::Warning, format!("does not answer: {why}"), answer);
+        }
+        let then = match chosen {
+            Some(_) if self.voting().any(|watched| watched.no_quorum.is_some()) => {
+                "it is the master, nobody takes writes, and no failover will happen: the sentinels have no quorum".to_owned()
+            }
+            Some((_, 1)) => "1 sentinel names it the master: nobody takes writes until another is chosen".to_owned(),
+            Some((_, n)) => {
+                format!("{n} sentinels name it the master: nobody takes writes until another is chosen")
+            }
+            None => "it was the master: nobody takes writes".to_owned(),
+        };
+        let answer = "see what the sentinels do: `redis-cli -p 26379 SENTINEL MASTERS`";
+        judged(LinkState::Broken, format!("does not answer: {why}; {then}"), answer)
+    }
+
+    /// All answer, and none is the master.
+    fn is_headless(&self) -> bool {
+        let replica = |server: &Server<'_>| {
+            matches!(server.now().and_then(|said| said.role.as_ref()), Some(RedisRole::Replica { .. }))
+        };
+        // The master may be one that is not configured here.
+        let elsewhere = self.chosen().is_some() && self.master().is_none();
+        !elsewhere && self.servers.len() > 1 && self.servers.iter().all(replica)
+    }
+
+    fn headless(&self, server: &Server<'a>) -> Judged {
+        let named = match self.master() {
+            Some(master) => format!("; the sentinels name {}", master.key.name),
+            None => String::new(),
+        };
+        let others = count(self.servers.len() - 1, "other server");
+        let text = format!("is a replica, as {others} of its set: nobody takes writes{named}");
+        server.judged(LinkState::Broken, text).rule("platform-redis-masters")
+    }
+
+    /// Another one is the master.
+    fn second_master(&self, server: &Server<'a>, replicas: usize) -> Option<Judged> {
+        let with = match replicas {
+            0 => "without replicas".to_owned(),
+            n => format!("with {}", count(n, "replica")),
+        };
+        let (text, answer) = match self.chosen() {
+            Some((chosen, _)) if self.is_chosen(server, chosen) => return None,
+            Some((chosen, n)) => {
+                let other = self.master().map_or(&chosen.address, |master| &master.key.name);
+                let text = format!(
+                    "takes itself for the master too, {with}: {n} of {} name {other}; what is written here is lost when it becomes a replica",
+                    count(self.views.len(), "sentinel")
+                );
+                let (host, port) = chosen.address.rsplit_once(':').unwrap_or((&chosen.address, "6379"));
+                let answer = format!(
+                    "the sentinels make it a replica within seconds; if they do not: `REPLICAOF {host} {port}` on it"
+                );
+                (text, answer)
+            }
+            None => {
+                let other = self.servers.iter().find(|other| other.key != server.key && other.is_master())?;
+                let why = match self.voting().next() {
+                    None if self.views.is_empty() => "no sentinel is configured",
+                    None => "no sentinel answers",
+                    Some(_) => "the sentinels do not agree",
+                };
+                let text = format!(
+                    "takes itself for the master, as {} does, and {why}: which of them holds the sessions is not known",
+                    other.key.name
+                );
+                let answer = "compare what they hold (`INFO keyspace`), then make one the replica of the other (`REPLICAOF`)";
+                (text, answer.to_owned())
+            }
+        };
+        Some(server.judged(LinkState::Broken, text).rule("platform-redis-masters").remedy(answer))
+    }
+
+    /// How a replica hangs on its master.
+    fn follows(
+        &self,
+        server: &Server<'a>,
+        info: Option<&RedisInfo>,
+        of: &Arc<str>,
+        link: &Arc<str>,
+    ) -> Option<Judged> {
+        let other = self.servers.iter().find(|other| other.wanted.address == *of);
+        if let (Some(other), Some(master)) = (other, self.master())
+            && other.key != master.key
+            && master.key != server.key
+        {
+            let text =
+                format!("follows {}, and the sentinels name {} the master", other.key.name, master.key.name);
+            return Some(server.judged(LinkState::Warning, text).rule("platform-redis-replica"));
+        }
+        let down = info.and_then(|info| info.link_down).and_then(|s| i64::try_from(s).ok());
+        let down = down.map_or(String::new(), |s| format!(" for {}", span(s)));
+        let (state, text) = match &**link {
+            "connected" => return None,
+            "sync" => (LinkState::Notice, format!("fetches a full copy from {of}")),
+            "handshake" | "connecting" => {
+                (LinkState::Warning, format!("connects to its master {of} and gets nothing from it{down}"))
+            }
+            _ => (LinkState::Warning, format!("has lost its master {of}: the link is down{down}")),
+        };
+        let answer = "see why the master does not feed it: its log, and masterauth of the replica";
+        Some(server.judged(state, text).rule("platform-redis-replica").remedy(answer))
+    }
+
+    /// A master that keeps nothing on disk comes back empty, and its replicas copy that.
+    fn empty_after_restart(&self, server: &Server<'a>, info: &RedisInfo, replicas: usize) -> Option<Judged> {
+        let unsaved = info.unsaved.filter(|n| *n > 0)?;
+        let since = info.clock? - info.saved_at?;
+        if info.aof != Some(false) || since < UNSAVED || replicas == 0 {
+            return None;
+        }
+        let down_after = self.voting().filter_map(|watched| watched.down_after).max();
+        let within = down_after.map_or(String::new(), |ms| {
+            format!(" within {} s, before the sentinels miss it,", ms.div_ceil(1000))
+        });
+        let text = format!(
+            "keeps nothing on disk ({} not saved, no append-only file): restarted{within} it comes back empty, and its replicas empty themselves",
+            count(unsaved, "change")
+        );
+        let state = if info.supervised { LinkState::Warning } else { LinkState::Notice };
+        let answer = "switch the append-only file on (`appendonly yes`), or let nothing restart it by itself (systemd: Restart=no)";
+        Some(server.judged(state, text).rule("platform-redis-empty").remedy(answer))
+    }
+
+    fn sentinel(&self, view: &View<'a>, quorum_told: bool) -> Judged {
+        let judged = |state, text: String| Judged::new(view.key, state, text);
+        if let Some(why) = view.component.link.trouble() {
+            let rule = match view.component.trouble {
+                Some(Trouble::Denied) => "platform-redis-login",
+                _ => "platform-redis-sentinel",
+            };
+            let text = format!("does not answer: {why}");
+            return judged(LinkState::Warning, text).rule(rule).since(view.component.silent_since);
+        }
+        let Some(said) = view.said else {
+            return judged(LinkState::Unknown, "has not been asked yet".into());
+        };
+        if !said.denied.is_empty() {
+            let text = format!("does not let the user run {} (NOPERM)", said.denied.join(", "));
+            let answer = "on it: `ACL SETUSER USER +sentinel|masters +sentinel|replicas +sentinel|ckquorum +sentinel|get-master-addr-by-name`";
+            return judged(LinkState::Warning, text).rule("platform-redis-login").remedy(answer);
+        }
+        let Some(watched) = view.watched else {
+            let answer = "set `set` of the servers to what the sentinels call their master";
+            let text = "does not watch these servers".to_owned();
+            return judged(LinkState::Warning, text).rule("platform-redis-sentinel").remedy(answer);
+        };
+        let judged = if let Some(why) = &watched.no_quorum {
+            let lost = self.master().is_some_and(|master| master.component.link.trouble().is_some());
+            let (state, then) = match lost {
+                true => (LinkState::Broken, "the master does not answer, and nobody takes its place"),
+                false => (LinkState::Warning, "if the master fails, nobody takes its place"),
+            };
+            let judged = judged(state, format!("says that no failover will happen ({why}): {then}"));
+            let judged =
+                judged.remedy("start the missing sentinels: more than half of all must reach each other");
+            // What all of them say is one finding.
+            if quorum_told { judged } else { judged.rule("platform-redis-quorum") }
+        } else if let Some((chosen, n)) =
+            self.chosen().filter(|(chosen, _)| chosen.address != watched.address)
+        {
+            let text = format!(
+                "names {} the master, and {} {} {}",
+                watched.address,
+                count(n, "other"),
+                if n == 1 { "names" } else { "name" },
+                chosen.address
+            );
+            judged(LinkState::Warning, text).rule("platform-redis-sentinel")
+        } else if watched.down {
+            let text = format!("takes the master {} for down", watched.address);
+            judged(LinkState::Warning, text).rule("platform-redis-sentinel")
+        } else {
+            judged(LinkState::Ok, format!("names {} the master", watched.address))
+        };
+        let told = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+        let replicas = watched.replicas.iter().filter(|(_, up)| *up).count();
+        judged.numbers(vec![
+            ("master", watched.address.to_string()),
+            ("quorum", told(watched.quorum)),
+            ("other sentinels", told(watched.others)),
+            ("replicas up", format!("{replicas} of {}", watched.replicas.len())),
+        ])
+    }
+}
+
+fn bytes(n: u64) -> String {
+    Memory(n).to_string()
+}
+
+fn denied(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
+    if said.denied.is_empty() {
+        return None;
+    }
+    let rights: Vec<_> = said.denied.iter().map(|c| format!("+{}", c.to_ascii_lowercase())).collect();
+    let text = format!(
+        "does not let the user run {} (NOPERM): part of its state is not known",
+        said.denied.join(" and ")
+    );
+    let answer =
+        format!("on it: `ACL SETUSER USER {}`, then `ACL SAVE`; ACLs are not replicated", rights.join(" "));
+    Some(server.judged(LinkState::Warning, text).rule("platform-redis-login").remedy(answer))
+}
+
+/// Clients take a replica for the master.
+fn written_to(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
+    let (n, since) = said.refused.get("READONLY").and_then(Growth::lately)?;
+    let text = format!(
+        "is a replica, and has refused {} of clients that take it for the master (READONLY)",
+        count(n, "write")
+    );
+    let answer = "point the clients to the master, or let a Service follow it: the session handler of PHP knows no sentinel";
+    let judged = server.judged(LinkState::Broken, text).rule("platform-redis-writes");
+    Some(judged.remedy(answer).since(Some(since)))
+}
+
+/// What keeps a master from taking writes.
+fn refuses(server: &Server<'_>, said: &RedisFacts, info: &RedisInfo) -> Option<Judged> {
+    let lately = |code: &str| said.refused.get(code).and_then(Growth::lately).is_some();
+    let ever = |code: &str| info.errors.get(code).is_some_and(|n| *n > 0);
+    let judged = |state, text: String, answer: &str| {
+        Some(server.judged(state, text).rule("platform-redis-writes").remedy(answer))
+    };
+    let limit = info.max.filter(|max| *max > 0);
+    let share = limit.zip(info.used).map(|(max, used)| (used as f64 / max as f64, used, max));
+    let policy = info.policy.as_deref().unwrap_or("noeviction");
+    // With a policy for keys that expire there must be such keys.
+    let lasting = info.keys.is_some_and(|(all, expiring)| all > 0 && expiring == 0);
+    let evicts = policy != "noeviction" && !(policy.starts_with("volatile") && lasting);
+    let room = "raise maxmemory, or let sessions expire sooner";
+    if let Some((share, used, max)) = share.filter(|(share, ..)| !evicts && *share >= 1.0) {
+        let text = format!(
+            "refuses writes (OOM): {} of {} in use ({:.0} %), and {policy} evicts nothing",
+            bytes(used),
+            bytes(max),
+            share * 100.0
+        );
+        return judged(LinkState::Broken, text, room);
+    }
+    if info.appends == Some(false) {
+        let text = "refuses writes (MISCONF): it cannot write its append-only file".to_owned();
+        return judged(LinkState::Broken, text, "free its disk, and read its log");
+    }
+    if info.saves == Some(false) {
+        let (state, what) = match ever("MISCONF") {
+            true => (LinkState::Broken, "refuses writes"),
+            false => (LinkState::Warning, "refuses writes unless stop-writes-on-bgsave-error is off"),
+        };
+        let answer = "free its disk and mend the rights of its folder, then `BGSAVE`; its log says which";
+        return judged(state, format!("{what} (MISCONF): its last snapshot to disk failed"), answer);
+    }
+    if let Some(good) = info.good_replicas {
+        let answer = "bring the replicas back, or lower min-replicas-to-write";
+        let near = match good {
+            0 => "no replica is near enough".to_owned(),
+            1 => "1 replica is near enough".to_owned(),
+            n => format!("{n} replicas are near enough"),
+        };
+        if good == 0 || lately("NOREPLICAS") {
+            let text = format!("refuses writes (NOREPLICAS): {near}, fewer than min-replicas-to-write");
+            return judged(LinkState::Broken, text, answer);
+        }
+        if let Some(n) = info.errors.get("NOREPLICAS").filter(|n| **n > 0) {
+            let text = format!("has refused {} since its start (NOREPLICAS); now {near}", count(*n, "write"));
+            return judged(LinkState::Notice, text, answer);
+        }
+    }
+    let (share, used, max) = share.filter(|(share, ..)| !evicts && *share >= FULL)?;
+    let text = format!(
+        "has {} of {} in use ({:.0} %): when it is full it refuses writes, {policy} evicts nothing",
+        bytes(used),
+        bytes(max),
+        share * 100.0
+    );
+    judged(LinkState::Warning, text, room)
+}
+
+fn numbers(said: &RedisFacts) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    match &said.role {
+        Some(RedisRole::Master { offset, replicas }) => {
+            all.push(("role", "master".to_owned()));
+            all.push(("replicas", replicas.len().to_string()));
+            let behind = replicas.iter().map(|(_, at)| offset.saturating_sub(*at)).max();
+            all.extend(behind.map(|n| ("not confirmed", bytes(n))));
+        }
+        Some(RedisRole::Replica { link, .. }) => {
+            all.push(("role", "replica".to_owned()));
+            all.push(("link", link.to_string()));
+        }
+        Some(RedisRole::Other(other)) => all.push(("role", other.to_string())),
+        None => {}
+    }
+    if let Some(info) = &said.info {
+        all.extend(info.keys.map(|(keys, _)| ("keys", keys.to_string())));
+        let memory = info.used.map(|used| match info.max.filter(|max| *max > 0) {
+            Some(max) => format!("{} of {}", bytes(used), bytes(max)),
+            None => bytes(used),
+        });
+        all.extend(memory.map(|memory| ("memory", memory)));
+        all.extend(info.clients.map(|(now, of)| ("clients", format!("{now} of {of}"))));
+        all.extend(info.version.as_ref().map(|version| ("version", version.to_string())));
+    }
+    all.extend(said.evicted.lately().map(|(n, _)| ("evicted lately", n.to_string())));
+    all
+}

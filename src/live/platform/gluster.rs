@@ -1,0 +1,219 @@
+//! Storage nodes are asked over ssh for their own state, each in a task of its own; and one of them at a time is asked
+//! what of one volume is left to heal.
+//!
+//! Of all the commands of gluster only three are sent, by words that the script `wheelhouse-look` on the node knows:
+//! `get-state` (no lock), `heal-count` (a short lock, seconds with a hung brick: then the volume is left alone for a
+//! while), and `heal info summary` (walks every entry: only while there are some, and seldom). Nothing is healed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+use super::endpoint::{Why, pause_after, send};
+use crate::{
+    cluster::{
+        Observation, Trouble,
+        platform::{
+            Component, ComponentKey, ComponentKind, Facts,
+            volume::{HealCount, HealSummary, StorageFacts, VolumeFacts, is_volume_name},
+        },
+    },
+    wire::ssh::{Output, Ssh},
+};
+
+/// The script ends what it runs before that.
+const STATE_WITHIN: Duration = Duration::from_secs(20);
+const COUNT_WITHIN: Duration = Duration::from_secs(20);
+const SUMMARY_WITHIN: Duration = Duration::from_secs(35);
+/// A volume whose count took too long is not counted again before: a command that was cut off leaves its lock behind.
+const AFTER_SILENCE: Duration = Duration::from_secs(300);
+/// The summary is not asked again before: it locks entry after entry.
+const SUMMARY_EVERY: Duration = Duration::from_secs(300);
+
+/// The volumes that the nodes tell, and which nodes answer.
+#[derive(Default)]
+struct Known {
+    volumes: BTreeSet<Arc<str>>,
+    answering: BTreeMap<Arc<str>, bool>,
+}
+
+/// What the tasks of one pool share.
+#[derive(Clone, Default)]
+pub(super) struct Pool(Arc<Mutex<Known>>);
+
+impl Pool {
+    fn with<T>(&self, of: impl FnOnce(&mut Known) -> T) -> T {
+        of(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// Asks one storage node for its state until nobody listens any more.
+pub(super) async fn watch_node(
+    key: ComponentKey,
+    destination: String,
+    pool: Pool,
+    only: Vec<Arc<str>>,
+    every: Duration,
+    into: mpsc::Sender<Observation>,
+) {
+    let mut ssh = Ssh::new(destination);
+    let mut component = Component::new(key.clone());
+    let mut pause = every;
+    loop {
+        let now = Timestamp::now();
+        let trouble = match state(&mut ssh).await {
+            Ok(facts) => {
+                let wanted = |name: &Arc<str>| only.is_empty() || only.contains(name);
+                let names: Vec<_> =
+                    facts.volumes.iter().map(|volume| volume.name.clone()).filter(wanted).collect();
+                pool.with(|known| {
+                    known.volumes.extend(names.into_iter().filter(|name| is_volume_name(name)));
+                    known.answering.insert(key.name.clone(), true);
+                });
+                component = component.read(Facts::Storage(facts), None, now);
+                None
+            }
+            Err(why) => {
+                pool.with(|known| known.answering.insert(key.name.clone(), false));
+                component = why.tell(&component);
+                Some(why.trouble())
+            }
+        };
+        if !send(&into, &component).await {
+            return;
+        }
+        pause = pause_after(trouble, pause, every).max(every.min(Duration::from_secs(5)));
+        sleep(pause).await;
+    }
+}
+
+async fn state(ssh: &mut Ssh) -> Result<StorageFacts, Why> {
+    let output = ssh.run("gluster-state", STATE_WITHIN).await.map_err(Why::from)?;
+    let text = done(output)?;
+    StorageFacts::read(&text).map_err(|why| Why::new(Trouble::Other, why))
+}
+
+/// What a command wrote, or why it failed.
+fn done(output: Output) -> Result<String, Why> {
+    let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    let said = crate::wire::one_line(said);
+    Err(match output.status {
+        Some(0) => return Ok(output.stdout),
+        Some(126) => Why::new(Trouble::Denied, format!("the script on it refuses the words: {said}")),
+        Some(127) => Why::new(
+            Trouble::Denied,
+            "the key runs no wheelhouse-look there, or gluster is not installed: see `wheelhouse help platform`".into(),
+        ),
+        Some(124 | 137) => Why::new(Trouble::Silent, "gluster has not answered in time there".into()),
+        _ if said.contains("Connection failed") => {
+            Why::new(Trouble::Refused, "glusterd does not run there; its bricks may".into())
+        }
+        status => {
+            let status = status.map_or("a signal".to_owned(), |n| n.to_string());
+            let said = if said.is_empty() { "nothing is said".to_owned() } else { said };
+            Why::new(Trouble::Other, format!("gluster failed ({status}): {said}"))
+        }
+    })
+}
+
+/// What is known of one volume between two rounds.
+struct Volume {
+    component: Component,
+    /// It is not counted before.
+    not_before: Instant,
+    summary_not_before: Instant,
+}
+
+/// Asks what is left to heal, one volume at a time, until nobody listens any more.
+pub(super) async fn watch_volumes(
+    nodes: Vec<(Arc<str>, String)>,
+    pool: Pool,
+    every: Duration,
+    into: mpsc::Sender<Observation>,
+) {
+    let mut ssh: BTreeMap<Arc<str>, Ssh> =
+        nodes.iter().map(|(name, destination)| (name.clone(), Ssh::new(destination.clone()))).collect();
+    let mut volumes: BTreeMap<Arc<str>, Volume> = BTreeMap::new();
+    loop {
+        let (names, node) = pool.with(|known| {
+            let node =
+                nodes.iter().map(|(name, _)| name).find(|name| known.answering.get(*name) == Some(&true));
+            (known.volumes.clone(), node.cloned())
+        });
+        let mut pause = every;
+        if names.is_empty() {
+            pause = every.min(Duration::from_millis(500));
+        }
+        for name in names {
+            let volume = volumes.entry(name.clone()).or_insert_with(|| Volume {
+                component: Component::new(ComponentKey::new(ComponentKind::Volume, name.clone())),
+                not_before: Instant::now(),
+                summary_not_before: Instant::now(),
+            });
+            match node.as_ref().and_then(|node| ssh.get_mut(node)) {
+                Some(ssh) => count(volume, &name, ssh).await,
+                None => {
+                    let why = Why::new(Trouble::Unreachable, "no storage node answers".into());
+                    volume.component = why.tell(&volume.component);
+                }
+            }
+            if !send(&into, &volume.component).await {
+                return;
+            }
+        }
+        sleep(pause).await;
+    }
+}
+
+/// One round of one volume.
+async fn count(volume: &mut Volume, name: &str, ssh: &mut Ssh) {
+    let now = Timestamp::now();
+    let mut facts = match volume.component.status.as_deref() {
+        Some(Facts::Volume(facts)) => facts.clone(),
+        _ => VolumeFacts::default(),
+    };
+    let mut number = None;
+    if Instant::now() >= volume.not_before {
+        let counted = match ssh.run(&format!("gluster-heal-count {name}"), COUNT_WITHIN).await {
+            Ok(output) => done(output)
+                .and_then(|text| HealCount::read(&text).map_err(|why| Why::new(Trouble::Other, why))),
+            Err(failure) => Err(Why::from(failure)),
+        };
+        match counted {
+            Ok(count) => {
+                let (total, unknown) = count.total(usize::MAX);
+                // Of some bricks only: no number that compares.
+                number = (unknown == 0).then_some(total as f64);
+                facts.count = Some((now, count));
+                facts.uncounted = None;
+            }
+            Err(why) => {
+                if why.trouble() == Trouble::Silent {
+                    volume.not_before = Instant::now() + AFTER_SILENCE;
+                }
+                facts.uncounted = Some(why.text().into());
+            }
+        }
+    }
+    let pending = facts.count.as_ref().is_some_and(|(_, count)| count.total(usize::MAX) != (0, 0));
+    if pending && Instant::now() >= volume.summary_not_before {
+        volume.summary_not_before = Instant::now() + SUMMARY_EVERY;
+        if let Ok(output) = ssh.run(&format!("gluster-heal-summary {name}"), SUMMARY_WITHIN).await
+            && let Ok(text) = done(output)
+            && let Ok(summary) = HealSummary::read(&text)
+        {
+            facts.summary = Some((now, summary));
+        }
+    } else if !pending {
+        facts.summary = None;
+    }
+    volume.component = volume.component.read(Facts::Volume(facts), number, now);
+}
