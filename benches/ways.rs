@@ -3,7 +3,6 @@
 //! `cargo bench --bench ways`
 
 use std::{
-    collections::BTreeMap,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,14 +23,21 @@ fn world(hosts: usize, now: Timestamp) -> Snapshot {
     let http: Arc<str> = "http".into();
     let name = |n: usize| Key::new("acme", format!("site-{n}").as_str());
     let host = |n: usize| Arc::from(format!("site-{n}.example.test"));
-    let selector: BTreeMap<Arc<str>, Arc<str>> = [("app".into(), "acme".into())].into();
+    let selector = Arc::new([("app".into(), "acme".into())].into_iter().collect());
     let service = |n: usize| {
         let ports = vec![ServicePort { name: http.clone(), port: 80, target: "web".into() }];
-        (name(n), Service { key: name(n), selector: selector.clone().into(), ports, external: None })
+        (name(n), Service { key: name(n), selector: Arc::clone(&selector), ports, external: None })
     };
     let slice = |n: usize| {
         let service = Some(name(n).name);
-        let slice = EndpointSlice { key: name(n), service, total: 2, ready: 2, ports: vec![http.clone()] };
+        let slice = EndpointSlice {
+            key: name(n),
+            service,
+            total: 2,
+            ready: 2,
+            ports: vec![http.clone()],
+            elsewhere: vec![],
+        };
         (name(n), slice)
     };
     let path = |n: usize| {

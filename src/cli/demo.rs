@@ -167,13 +167,14 @@ fn point_around(
             let password = beside(kubeconfig, ".registry-password");
             write_private(&password, &format!("{}\n", images.login.1))?;
             files.push(password.clone());
-            platform.registry = Some(Registry {
+            platform.registry = Registry {
+                name: Some(RegistryName(images.name.into())),
                 address: Some(BaseUrl(format!("https://{}", images.address))),
                 ca: Some(ca),
                 user: Some(images.login.0.into()),
                 password: Some(PasswordFrom::File(password)),
-                ..Registry::named(RegistryName(images.name.into()))
-            });
+                ..Registry::default()
+            };
         }
     }
     config.platform = platform;

@@ -54,12 +54,6 @@ pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failu
         return table::print(include_str!("../package/wheelhouse-look"));
     }
     let mut session = session::open(common).await?;
-    if !session.has_platform() {
-        return Err(Failure::Usage(
-            "nothing around the cluster is configured: `wheelhouse help platform` tells how to name it"
-                .into(),
-        ));
-    }
     session.observed().await?;
     let seen = session.looked_around(None).await;
     if args.failover {
@@ -89,7 +83,13 @@ pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failu
 
 fn told(rows: &[&Row], platform: &Arc<Platform>, seen: &Snapshot, wide: bool) -> String {
     if rows.is_empty() {
-        return "no such component is configured\n".to_owned();
+        return match platform.components.is_empty() {
+            true => {
+                "nothing around the cluster is configured: `wheelhouse help platform` tells how to name it\n"
+            }
+            false => "no component of that kind is configured\n",
+        }
+        .to_owned();
     }
     let row = |row: &&Row| {
         let (sign, _) = ui::link(row.state);

@@ -160,7 +160,7 @@ fn of_proxies(config: &Config) -> Vec<Granted> {
 fn of_secrets(config: &Config) -> Vec<Granted> {
     const DATABASE: &str = "reads this password of the database";
     const REGISTRY: &str = "reads this login of the registry";
-    let images = config.platform.registry.as_ref();
+    let images = Some(&config.platform.registry).filter(|images| images.is_configured());
     let passwords = [&config.galera.login, &config.proxysql.login].map(|login| (&login.password, DATABASE));
     let passwords = passwords.into_iter().chain(images.map(|images| (&images.password, REGISTRY)));
     let secrets = passwords.filter_map(|(password, about)| match password {

@@ -279,7 +279,7 @@ impl Session {
                 if all.len() <= most { all.into_iter().collect() } else { Vec::new() }
             }
         };
-        let images = self.config.platform.registry.is_some();
+        let images = self.config.platform.registry.is_configured();
         let told = |seen: &Snapshot| {
             let mut registries =
                 seen.platform.items.iter().filter(|(key, _)| key.kind == ComponentKind::Registry);

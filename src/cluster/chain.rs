@@ -240,15 +240,23 @@ impl Snapshot {
     pub(super) fn faults_outside(&self, rule: &str) -> Vec<(Fault, usize)> {
         let faults = self.outside.faults(self);
         let mut found: Vec<(Fault, usize)> = Vec::new();
+        let mut hosts: Vec<&Arc<str>> = Vec::new();
         for fault in faults.iter().filter(|fault| fault.link.rule == Some(rule)) {
             match found.last_mut().filter(|(last, _)| last.tenant == fault.tenant) {
                 Some((last, more)) => {
-                    *more += 1;
+                    // Several things may be wrong on the way of one host.
+                    if !hosts.contains(&&fault.host) {
+                        hosts.push(&fault.host);
+                        *more += 1;
+                    }
                     if fault.link.state > last.link.state {
                         *last = fault.clone();
                     }
                 }
-                None => found.push((fault.clone(), 0)),
+                None => {
+                    hosts = vec![&fault.host];
+                    found.push((fault.clone(), 0));
+                }
             }
         }
         found

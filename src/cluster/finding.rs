@@ -256,9 +256,9 @@ impl Found {
     }
 }
 
-/// All health rules: those of the cluster, those of the database, then those of the platform around.
+/// All health rules: those of the cluster, those of the platform around, then those of the database.
 pub static RULES: LazyLock<Vec<&'static Rule>> =
-    LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).chain(platform::RULES).collect());
+    LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(platform::RULES).chain(database::RULES).collect());
 
 /// The pod that was made for a move of this tenant, and that a finding says is left over.
 pub fn left_over(snapshot: &Snapshot, tenant: &TenantName) -> Option<Arc<Pod>> {

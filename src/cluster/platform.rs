@@ -77,7 +77,7 @@ impl ComponentKind {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Floating => "floating address",
+            Self::Floating => "floating",
             Self::Edge => "edge",
             Self::IngressNode => "ingress node",
             Self::StorageNode => "storage node",

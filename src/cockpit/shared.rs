@@ -139,7 +139,7 @@ pub fn platform(config: &Config) -> Option<Around> {
         ca: platform.ca.as_deref().map(config::at_home),
         first: None,
         stores: stores(config),
-        registry: platform.registry.as_ref().map(|of| (registry(of), of.every.0)),
+        registry: registry(&platform.registry).map(|of| (of, platform.registry.every.0)),
         around: config::platform::around(platform),
     })
 }
@@ -193,7 +193,8 @@ fn password(login: &config::Login) -> Result<Password, String> {
 }
 
 /// How the registry of images is asked. Passwords are read from where the configuration says, but those in Secrets.
-fn registry(of: &config::platform::Registry) -> ConfiguredRegistry {
+fn registry(of: &config::platform::Registry) -> Option<ConfiguredRegistry> {
+    let host = of.name.as_ref()?.to_string();
     let by = match (&of.pull_secret, &of.user, &of.password) {
         (Some(secret), ..) => AskedBy::PullSecret(secret.0.clone(), secret.1.clone()),
         (None, Some(user), Some(password)) => {
@@ -211,7 +212,7 @@ fn registry(of: &config::platform::Registry) -> ConfiguredRegistry {
     };
     let authority = of.ca.as_deref().map(config::at_home);
     let base = of.address.as_ref().map(ToString::to_string);
-    ConfiguredRegistry { host: of.name.to_string(), place: Place { base, authority }, by }
+    Some(ConfiguredRegistry { host, place: Place { base, authority }, by })
 }
 
 fn account(login: &config::Login) -> Result<Account, String> {
@@ -262,8 +263,8 @@ fn amount(bytes: f64) -> String {
 /// What runs are carried out with.
 pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
-    let images = config.platform.registry.as_ref();
-    let registries = images.map(|of| registries(&registry(of), Some(wire.clone()))).unwrap_or_default();
+    let images = registry(&config.platform.registry);
+    let registries = images.map(|of| registries(&of, Some(wire.clone()))).unwrap_or_default();
     Access {
         wire,
         database,

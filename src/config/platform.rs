@@ -66,8 +66,7 @@ pub struct Platform {
     /// The storage nodes of GlusterFS.
     pub gluster: Gluster,
     /// Where images come from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<Registry>,
+    pub registry: Registry,
 }
 
 impl Default for Platform {
@@ -89,7 +88,7 @@ impl Default for Platform {
             read_write: None,
             read_only: None,
             gluster: Gluster::default(),
-            registry: None,
+            registry: Registry::default(),
         }
     }
 }
@@ -103,7 +102,7 @@ impl Platform {
 
     /// Nothing around is configured.
     pub fn is_empty(&self) -> bool {
-        !self.looks() && !self.has_stores() && self.registry.is_none()
+        !self.looks() && !self.has_stores() && !self.registry.is_configured()
     }
 }
 
@@ -339,6 +338,5 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
         ));
     }
     found.extend(stores::senseless(platform));
-    found.extend(platform.registry.as_ref().and_then(Registry::senseless).map(|(_, why)| ("registry", why)));
     found
 }

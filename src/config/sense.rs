@@ -56,6 +56,9 @@ pub(super) fn senseless(config: &Config) -> Vec<(String, String)> {
     for (key, why) in super::platform::senseless(&config.platform) {
         say(&format!("platform.{key}"), format!("[platform] {key}: {why}"));
     }
+    if let Some((key, why)) = config.platform.registry.senseless() {
+        say(&format!("platform.registry.{key}"), format!("[platform.registry] {key}: {why}"));
+    }
     if let Err(why) = config.galera.thresholds.check() {
         let key = why.split(' ').next().unwrap_or_default();
         say(&format!("galera.thresholds.{key}"), format!("[galera.thresholds] {why}"));

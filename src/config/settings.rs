@@ -423,7 +423,7 @@ pub const SECTIONS: &[Section] = &[
                 "Or ask with what nodes pull with: the Secret of this name in the namespace of the image, or namespace/name. It is read then.",
                 "\"registry\"",
             ),
-            such_as("every", "How often it is asked. Otherwise every minute.", "\"1m\""),
+            with_default("every", "How often it is asked."),
         ],
     },
 ];

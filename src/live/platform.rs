@@ -98,7 +98,7 @@ pub struct Configured {
 
 /// Observes the platform around until the receiver is gone or the returned tasks are dropped. The hosts are those that lead
 /// to tenants in the newest snapshot.
-pub(super) fn follow(
+pub fn follow(
     configured: Configured,
     wire: Option<Wire>,
     seen: watch::Receiver<Arc<Snapshot>>,

@@ -4,6 +4,7 @@
 //! Needs: nginx
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
@@ -14,7 +15,7 @@ use std::{
 use wheelhouse::cluster::{LinkState, Served};
 
 use crate::{
-    program::{PATIENCE, send},
+    program::{Demo, PATIENCE, send},
     reach::served::{Authority, HOST, Identity, look, self_signed},
 };
 
@@ -23,6 +24,10 @@ const NGINX: &str = "/usr/sbin/nginx";
 /// An edge in front of an ingress node that is not there, on ports of its own.
 struct Edge {
     at: SocketAddr,
+    /// Another address of the same, as the floating one is.
+    floating: SocketAddr,
+    /// Where its counters are.
+    status: SocketAddr,
     folder: tempfile::TempDir,
     master: Child,
 }
@@ -41,10 +46,15 @@ impl Drop for Edge {
 
 impl Edge {
     fn start(identity: &Identity) -> Self {
+        Self::serving(HOST, identity)
+    }
+
+    /// One that serves hosts of that name.
+    fn serving(names: &str, identity: &Identity) -> Self {
         assert!(PathBuf::from(NGINX).exists(), "nginx is missing: apt-get install nginx-light, or tests/run");
         let folder = tempfile::tempdir().expect("a folder");
         let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-        let (at, nobody) = (free(), free());
+        let (at, floating, status, nobody) = (free(), free(), free(), free());
         put(&folder, "default", &self_signed());
         put(&folder, "host", identity);
         let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
@@ -53,9 +63,10 @@ impl Edge {
              events {{ worker_connections 64; }}\n\
              http {{ access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c;\n\
              uwsgi_temp_path d; scgi_temp_path e;\n\
-             server {{ listen {at} ssl default_server; ssl_certificate default.pem; ssl_certificate_key default.key;\n\
+             server {{ listen {status}; location = /stub_status {{ stub_status; }} }}\n\
+             server {{ listen {at} ssl default_server; listen {floating} ssl default_server; ssl_certificate default.pem; ssl_certificate_key default.key;\n\
              return 444; }}\n\
-             server {{ listen {at} ssl; server_name {HOST}; ssl_certificate host.pem; ssl_certificate_key host.key;\n\
+             server {{ listen {at} ssl; listen {floating} ssl; server_name {names}; ssl_certificate host.pem; ssl_certificate_key host.key;\n\
              location = /robots.txt {{ return 200; }} location / {{ proxy_pass http://{nobody}; }} }} }}\n"
         );
         fs::write(folder.path().join("nginx.conf"), config).expect("a file");
@@ -63,7 +74,7 @@ impl Edge {
         let mut command = Command::new(NGINX);
         command.args(["-p", &prefix, "-c", "nginx.conf", "-e", "error.log"]).stdin(Stdio::null());
         let master = command.stderr(Stdio::null()).spawn().expect("nginx starts");
-        let edge = Self { at, folder, master };
+        let edge = Self { at, floating, status, folder, master };
         let begun = Instant::now();
         while TcpStream::connect(at).is_err() {
             let said = || fs::read_to_string(edge.folder.path().join("error.log")).unwrap_or_default();
@@ -160,4 +171,89 @@ async fn an_edge_with_nobody_behind_it_answers_and_says_so() {
         .await
         .expect("an address");
     assert_eq!((seen[0].state, seen[0].status), (LinkState::Broken, Some(502)));
+}
+
+/// The installation's edges as they are told by the command: of each component its state and all that is said.
+fn platform(demo: &Demo, house: &Authority, edges: [&Edge; 2]) -> BTreeMap<String, (String, String)> {
+    let edge = |(name, edge): (&str, &Edge)| {
+        format!(
+            "{{ name = \"{name}\", address = \"{}\", stub-status = \"http://{}/stub_status\", workers = 2, \
+             worker-connections = 64 }}",
+            edge.at, edge.status
+        )
+    };
+    let named = ["edge-1", "edge-2"].into_iter().zip(edges).map(edge).collect::<Vec<_>>().join(", ");
+    let settings = [
+        format!("platform.edges=[{named}]"),
+        format!("platform.floating={}", edges[0].floating),
+        format!("platform.ca={}", house.file.display()),
+        "platform.probes=100".to_owned(),
+    ];
+    let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    arguments.extend(["platform", "-o", "json"]);
+    let told = demo.json(0, &arguments);
+    let of = |component: &serde_json::Value| {
+        let said = component["said"].as_array().expect("a list").iter();
+        let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap_or_default()).collect();
+        let state = component["state"].as_str().unwrap_or_default().to_owned();
+        (component["key"]["name"].as_str().unwrap_or_default().to_owned(), (state, said.join("; ")))
+    };
+    told["components"].as_array().expect("a list").iter().map(of).collect()
+}
+
+/// Looks until this is said of a component.
+fn until_said(
+    demo: &Demo,
+    house: &Authority,
+    edges: [&Edge; 2],
+    of: &str,
+    holds: impl Fn(&str, &str) -> bool,
+) {
+    let begun = Instant::now();
+    loop {
+        let all = platform(demo, house, edges);
+        let (state, text) = all.get(of).cloned().unwrap_or_default();
+        if holds(&state, &text) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited for {of}: {all:#?}");
+    }
+}
+
+#[test]
+fn the_edges_of_an_installation_are_told_apart_by_what_they_serve_and_count() {
+    let house = Authority::new();
+    let names = "*.saas.example";
+    let old = house.issue(&[names], (2026, 9, 20), (2036, 12, 19));
+    let new = house.issue(&[names], (2026, 11, 20), (2037, 2, 18));
+    let (one, two) = (Edge::serving(names, &old), Edge::serving(names, &old));
+    let demo = Demo::cluster("--speed 1 --scenario calm --seed 7 --tenants 3 --nodes 2");
+    let edges = [&one, &two];
+    let floating = one.floating.to_string();
+    until_said(&demo, &house, edges, "edge-2", |state, text| {
+        state == "ok" && text.starts_with("answers for ")
+    });
+    until_said(&demo, &house, edges, &floating, |_, text| text.contains("edge-1 and edge-2 answer alike"));
+    // The file is new on both, and one was reloaded: the address is on that one.
+    one.renew(&new);
+    two.renew(&new);
+    one.reload();
+    let stale = |state: &str, text: &str| {
+        state == "warning" && text.contains("presents an earlier certificate than edge-1 for ")
+    };
+    until_said(&demo, &house, edges, "edge-2", stale);
+    until_said(&demo, &house, edges, &floating, |_, text| text == "on edge-1: its certificates are the same");
+    two.reload();
+    until_said(&demo, &house, edges, "edge-2", |state, _| state == "ok");
+    // Clients hold more than 40 % of 2 x 64 connections.
+    let held: Vec<_> = (0..60).map(|_| TcpStream::connect(one.at).expect("a connection")).collect();
+    until_said(&demo, &house, edges, "edge-1", |state, text| {
+        state == "warning" && text.contains(" connections of clients, and its workers take 128 in all")
+    });
+    drop(held);
+    // All workers hang: it takes connections, and nothing is left of it.
+    two.workers().into_iter().for_each(|worker| send(worker, "STOP"));
+    until_said(&demo, &house, edges, "edge-2", |state, text| {
+        state == "warning" && text.starts_with("takes the connection and does not answer")
+    });
 }

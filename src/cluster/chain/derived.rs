@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foldhash::HashMap;
 use imbl::{OrdMap, ordmap::DiffItem};
 use jiff::Timestamp;
 
-use super::{Fault, Outside, front::Front, judge::all_faults};
+use super::{Fault, Outside, doors::Endpoints, front::Front, judge::all_faults};
 use crate::cluster::{
     Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Pod, Service, Slice, Snapshot, Tenant,
     TenantName, Workload,
@@ -29,8 +28,6 @@ type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);
 
 /// EndpointSlices as they are seen.
 type Slices = OrdMap<Key, Arc<EndpointSlice>>;
-/// By Service.
-pub(super) type Endpoints = HashMap<Key, Vec<Arc<EndpointSlice>>>;
 
 impl Clone for Derived {
     fn clone(&self) -> Self {

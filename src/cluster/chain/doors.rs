@@ -11,9 +11,12 @@ use jiff::Timestamp;
 
 use super::Claimant;
 use crate::cluster::{
-    Certificate, Ingress, IngressTls, Key, LabelSet, RouteParent, Service, ServicePoint, Snapshot, Tenant,
-    TenantName, in_namespace,
+    Certificate, EndpointSlice, Ingress, IngressTls, Key, LabelSet, RouteParent, Service, ServicePoint,
+    Snapshot, Tenant, TenantName, in_namespace,
 };
+
+/// EndpointSlices by Service.
+pub(super) type Endpoints = HashMap<Key, Vec<Arc<EndpointSlice>>>;
 
 /// Where a rule leads.
 #[derive(Clone, Debug, PartialEq)]

@@ -221,11 +221,14 @@ impl Front {
         } else {
             all.iter().max_by_key(|one| one.state).unwrap_or(&all[0])
         };
-        let text = format!("{} {}", worst.address, worst.text);
+        let who = if alike && all.len() > 1 { "every edge" } else { &*worst.address };
+        let text = format!("{who} {}", worst.text);
         let state = if ends_here { LinkState::Broken } else { worst.state.min(LinkState::Warning) };
         let term = worst.certificate.as_ref().filter(|one| one.is_for(host) && one.distrusted.is_none());
         let term = term.map(|one| Term::of(Some(one.not_before), one.not_after, seen.at));
         let by_term = term.is_some_and(|term| term != Term::Good);
+        // A certificate that another place presents in a newer form is told of the edge that was not reloaded.
+        let renewed = term.is_some() && worst.certificate.as_ref().map(|one| one.not_after) < latest;
         let remedy = worst.remedy.clone();
         let failing = worst.status.is_some_and(|status| status >= 500);
         if let Some(requested) = behind.filter(|_| !ends_here) {
@@ -240,6 +243,7 @@ impl Front {
             (LinkState::Ok | LinkState::Unknown, _) => None,
             // The pods say why, in findings of their own.
             (_, false) if failing && tenant.ready() == 0 => None,
+            _ if renewed && !ends_here => None,
             (_, true) => Some(CERTIFICATE),
             (LinkState::Broken, false) => Some(NOT_SERVED),
             // What differs between edges is told of the edge.

@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Fault, Link, Outside, Part, Route,
-    derived::Endpoints,
-    doors::{Aim, Claim, Door, shown},
+    doors::{Aim, Claim, Door, Endpoints, shown},
     front::Front,
     said::{CERTIFICATE, CLAIMED_TWICE, NO_CLASS, Said, UNREACHABLE},
 };

@@ -1,9 +1,11 @@
 //! What can be wrong with the platform around: what its kinds say, rule by rule.
 
+use std::sync::Arc;
+
 use super::{
     super::{
-        Snapshot,
-        platform::{Platform, edge, floating, node, registry},
+        NodeName, Snapshot,
+        platform::{ComponentKey, ComponentKind, Platform, edge, floating, node, registry},
     },
     Answer, Check, Found, Rule, Subject, found,
 };
@@ -188,6 +190,18 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// The node that a component does not answer because of, where it runs on one that is not ready.
+fn cause(s: &Snapshot, key: &ComponentKey, rule: &str) -> Option<Subject> {
+    let name: Arc<str> = match key.kind {
+        ComponentKind::IngressNode => key.name.clone(),
+        ComponentKind::Edge => s.around.edge(&key.name)?.machine.clone()?,
+        _ => return None,
+    };
+    let down = [edge::DOWN, node::DOWN].contains(&rule);
+    let node = s.nodes.get(&NodeName::from(&*name)).filter(|node| down && !node.is_ready())?;
+    Some(Subject::Node(node.name.clone()))
+}
+
 fn of(s: &Snapshot, rule: &str) -> Vec<(Subject, Found)> {
     let platform = Platform::of(s);
     let told = platform.wrong().filter(|said| said.rule == Some(rule)).filter_map(|said| {
@@ -196,6 +210,7 @@ fn of(s: &Snapshot, rule: &str) -> Vec<(Subject, Found)> {
             Some(remedy) => told.remedy(remedy.clone()),
             None => told,
         };
+        let told = told.because(cause(s, &said.key, rule));
         Some((Subject::Component(said.key.clone()), told))
     });
     told.collect()

@@ -203,6 +203,12 @@ fn an_edge_that_was_not_reloaded_is_told_once_and_no_tenant_is_blamed() {
     assert_eq!(site.findings("certificate"), []);
     assert!(site.wrong()[0].2.contains("this one was not reloaded"), "{:?}", site.wrong());
     assert_eq!(site.said(&edge("edge-1")).0, LinkState::Ok);
+    // Nor where the earlier one is near its end, or over it.
+    for left in [20, 2, -3] {
+        site.found(HOSTS[0], Asked::At(edge("edge-2")), presents(HOSTS[0], left, 200));
+        assert_eq!(site.findings("certificate").len() + site.findings("host-not-served").len(), 0, "{left}");
+        assert_eq!(site.findings(edge::STALE).len(), 1);
+    }
     // A certificate that ends later and is not trusted is not newer.
     let mut strange = certificate(HOSTS[0], 300);
     strange.distrusted = Some("its issuer is not trusted".into());

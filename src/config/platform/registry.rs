@@ -8,42 +8,55 @@ use super::super::{PasswordFrom, Span};
 
 /// `[platform.registry]`: the registry that the images of the tenants come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Registry {
-    /// As images name it, with its port: `registry.example:5000`.
-    pub name: RegistryName,
+    /// As images name it, with its port: `registry.example:5000`. Without it none is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<RegistryName>,
     /// Where it is asked, where that is not under its name: `https://10.0.0.7:5000`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<BaseUrl>,
     /// The certificate authority, a PEM file; otherwise those of this machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// Who asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Where the password is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordFrom>,
     /// Asks with what nodes pull with: a Secret of this name in the namespace of the image, or `namespace/name`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_secret: Option<PullSecret>,
     /// How often it is asked.
-    #[serde(default = "every")]
     pub every: Span,
 }
 
-fn every() -> Span {
-    Span(Duration::from_secs(60))
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            name: None,
+            address: None,
+            ca: None,
+            user: None,
+            password: None,
+            pull_secret: None,
+            every: Span(Duration::from_secs(60)),
+        }
+    }
 }
 
 impl Registry {
-    /// The registry of that name, asked as nobody.
-    pub fn named(name: RegistryName) -> Self {
-        Self { name, address: None, ca: None, user: None, password: None, pull_secret: None, every: every() }
+    /// Whether there is one.
+    pub fn is_configured(&self) -> bool {
+        self.name.is_some()
     }
 
     /// What does not go together: the setting, and why.
     pub(in crate::config) fn senseless(&self) -> Option<(&'static str, String)> {
+        if !self.is_configured() && *self != (Self { every: self.every, ..Self::default() }) {
+            return Some(("name", "which registry is meant is not said: name it as images do".to_owned()));
+        }
         if self.pull_secret.is_some() && (self.user.is_some() || self.password.is_some()) {
             let text = "it is asked with the pull secret or with user and password: remove one".to_owned();
             return Some(("pull-secret", text));
@@ -166,11 +179,10 @@ mod tests {
         );
         let config = config.expect("a configuration");
         assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
-        let registry = config.platform.registry.expect("a registry");
+        let registry = config.platform.registry;
         assert_eq!(registry.address.expect("an address").0, "https://10.0.0.7:5000");
-        let docker =
-            read("name = \"docker.io\"").expect("a configuration").platform.registry.expect("a registry");
-        assert_eq!(docker.name.0, "registry-1.docker.io");
+        let docker = read("name = \"docker.io\"").expect("a configuration").platform.registry;
+        assert_eq!(docker.name.expect("a name").0, "registry-1.docker.io");
         for (text, words) in [
             ("name = \"registry\"", "`registry` is no registry as images name it"),
             ("name = \"https://registry.example\"", "is no registry as images name it"),
@@ -182,7 +194,7 @@ mod tests {
                 "name = \"r.example\"\nuser = \"u\"\npassword = { env = \"X\" }\npull-secret = \"r\"",
                 "remove one",
             ),
-            ("address = \"https://r.example\"", "name"),
+            ("address = \"https://r.example\"", "name it as images do"),
         ] {
             let why = read(text).expect_err("a mistake").to_string();
             assert!(why.contains(words), "{text}: {why}");

@@ -60,7 +60,7 @@ fn name(key: &ComponentKey, columns: u16) -> String {
 }
 
 fn numbers(row: &Row) -> String {
-    row.numbers.iter().map(|(what, value)| format!("{what} {value}")).collect::<Vec<_>>().join("  ")
+    row.numbers.iter().map(|(what, value)| format!("{what} {value}")).collect::<Vec<_>>().join(", ")
 }
 
 impl PlatformView {
@@ -175,9 +175,9 @@ impl View for PlatformView {
             }
             return;
         }
-        let names = if width < 100 { 22 } else { 32 };
+        let names = if width < 100 { 25 } else { 32 };
         let wide = width >= 140;
-        let numbers_at = if wide { width - 58 } else { width };
+        let numbers_at = if wide { width - 72 } else { width };
         pen.put(4, 0, names, "COMPONENT", Role::Title);
         pen.put(5 + names, 0, width, "WHAT IS KNOWN", Role::Title);
         if wide {
@@ -194,7 +194,7 @@ impl View for PlatformView {
             let text = format::plain(row.text());
             pen.put(5 + names, y, end.saturating_sub(6 + names), &text, tone);
             if wide {
-                pen.put(numbers_at, y, 50, &numbers(row), Role::Muted);
+                pen.put(numbers_at, y, 62, &numbers(row), Role::Muted);
             }
             let age: Cow<'_, str> = row.answered().map_or("–".into(), |at| cx.age(at).into());
             pen.put_right(width.saturating_sub(1), y, 6, &age, Role::Muted);
