@@ -1,7 +1,7 @@
 //! What a recording costs at 2,000 tenants and 10,000 pods: `cargo bench --bench record`.
 //!
 //! An hour is recorded as `wheelhouse record` does it, a snapshot each 10 s, in which every pod's measurements change twice
-//! in 30 s and are recorded every 90 s, forty pods change, and five members and two proxies are read. What is measured is told for a day, beside its
+//! in 30 s and are recorded every 2 min, forty pods change, and five members and two proxies are read. What is measured is told for a day, beside its
 //! goal: under 200 MB, under 1 % of a core, 5 MiB more memory, any moment within 200 ms. Then a timeline of a day is drawn:
 //! under 5 ms.
 
@@ -121,7 +121,7 @@ fn main() {
     let (mut before, mut most) = (0, 0);
     for moment in 0..MOMENTS {
         let now = start + SignedDuration::from_secs(moment * EVERY);
-        // As metrics-server does: each 15 s, of which the recording takes one every 90 s.
+        // As metrics-server does: each 15 s, of which the recording takes one every 2 min.
         if moment % 3 != 1 {
             let usage = measured(&seen, now, &mut dice);
             seen.observe(usage);

@@ -420,7 +420,7 @@ pub const SECTIONS: &[Section] = &[
             ),
             such_as(
                 "pull-secret",
-                "Or ask with what nodes pull with: the Secret of this name in the namespace of the image, or namespace/name. It is read then.",
+                "Ask with what nodes pull with, and not as user: the Secret of this name in the namespace of the image, or namespace/name. It is read then.",
                 "\"registry\"",
             ),
             with_default("every", "How often it is asked."),

@@ -17,6 +17,10 @@ const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 /// Layers of an image: the base, and the application.
 const LAYERS: [&str; 2] = ["base", "application"];
 
+/// Images by name and build: they are made of nothing else.
+type Known = BTreeMap<(String, u32), Arc<Image>>;
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
 /// Something that a registry keeps by its digest.
 #[derive(Debug)]
 pub(crate) struct Blob {
@@ -42,11 +46,17 @@ fn digest_of(bytes: &[u8]) -> String {
 
 /// The image that was pushed under this name as the `build`-th: a tag that is moved leads to another build.
 pub(crate) fn image(name: &str, build: u32) -> Arc<Image> {
-    type Known = BTreeMap<(String, u32), Arc<Image>>;
-    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (name.to_owned(), build);
     known.entry(key).or_insert_with(|| Arc::new(made(name, build))).clone()
+}
+
+/// The images whose names begin so, as far as anybody has asked for them by their names.
+pub(crate) fn known(prefix: &str) -> Vec<Arc<Image>> {
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let from = (prefix.to_owned(), 0);
+    let all = known.range(from..).take_while(|((name, _), _)| name.starts_with(prefix));
+    all.map(|(_, image)| image.clone()).collect()
 }
 
 fn made(name: &str, build: u32) -> Image {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use zstd::zstd_safe::CParameter;
 
 use super::block::{BlockHead, FORMAT, Head, Index, MAGIC, Of, millis};
 use crate::{
@@ -16,13 +17,16 @@ use crate::{
 };
 
 /// Measurements are recorded this often: they are most of what changes.
-const MEASURED_EVERY: SignedDuration = SignedDuration::from_secs(90);
+const MEASURED_EVERY: SignedDuration = SignedDuration::from_secs(120);
 /// A block holds what changed in this time.
-const BLOCK: SignedDuration = SignedDuration::from_secs(90);
+const BLOCK: SignedDuration = SignedDuration::from_secs(120);
 /// A whole snapshot is written this often: what must be read for any moment is bounded by it.
-const WHOLE_EVERY: SignedDuration = SignedDuration::from_mins(12);
+const WHOLE_EVERY: SignedDuration = SignedDuration::from_mins(16);
 /// How hard zstd tries.
 const LEVEL: i32 = 9;
+/// The logarithms of how far back it looks, and of its tables: by itself it takes some 20 MB at that level.
+const LOOKS_BACK: [CParameter; 3] =
+    [CParameter::WindowLog(20), CParameter::ChainLog(17), CParameter::HashLog(18)];
 
 /// A recording that is being written.
 pub struct Recorder {
@@ -199,6 +203,9 @@ fn packed(
     write: impl FnOnce(&mut BufWriter<&mut zstd::Encoder<'_, Vec<u8>>>) -> Result<(), postcard::Error>,
 ) -> Result<Vec<u8>, String> {
     let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL).map_err(|error| error.to_string())?;
+    for limit in LOOKS_BACK {
+        encoder.set_parameter(limit).map_err(|error| error.to_string())?;
+    }
     let mut out = BufWriter::with_capacity(1 << 16, &mut encoder);
     write(&mut out).map_err(|error| format!("it cannot be put into bytes: {error}"))?;
     out.flush().map_err(|error| error.to_string())?;

@@ -349,3 +349,69 @@ async fn ask(writer: &Writer, rights: BTreeSet<Right>) -> Asked {
     }
     asked
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_registry_lacks_refuses_unless_a_node_has_it() {
+        let host = || "registry.example".to_owned();
+        let digest = Some("sha256:0123".to_owned());
+        let has = Answer::Has(Found { host: host(), digest });
+        let part = || "sha256:99".to_owned();
+        let why = "the pull secret acme/registry names none".to_owned();
+        for (answer, alone, with_a_node, words) in [
+            (has, Verdict::Ok, Verdict::Ok, "app:2 exists: registry.example has it (sha256:0123)"),
+            (
+                Answer::HasNot(host()),
+                Verdict::Refuse,
+                Verdict::Warn,
+                "registry.example has no app:2: push it first",
+            ),
+            (
+                Answer::Lost(host(), "app:1".into()),
+                Verdict::Refuse,
+                Verdict::Warn,
+                "not even app:1, which runs",
+            ),
+            (
+                Answer::Damaged { host: host(), part: part(), all: true },
+                Verdict::Refuse,
+                Verdict::Warn,
+                "no node can pull it",
+            ),
+            (
+                Answer::Damaged { host: host(), part: part(), all: false },
+                Verdict::Warn,
+                Verdict::Warn,
+                "for one platform",
+            ),
+            (
+                Answer::Barred(why),
+                Verdict::Refuse,
+                Verdict::Warn,
+                "no node can pull app:2: the pull secret acme/registry",
+            ),
+            (
+                Answer::Unknown("its registry x is silent".into()),
+                Verdict::Warn,
+                Verdict::Warn,
+                "is not known: its registry x",
+            ),
+        ] {
+            let check = told("app:2", answer.clone(), true);
+            assert_eq!(check.verdict, alone, "{answer:?}");
+            assert!(check.text.contains(words), "{}", check.text);
+            let check = told("app:2", answer.clone(), false);
+            assert_eq!(check.verdict, with_a_node, "{answer:?}");
+            let hidden = alone == Verdict::Refuse;
+            assert_eq!(
+                check.text.ends_with("only nodes that have it already can run it"),
+                hidden,
+                "{}",
+                check.text
+            );
+        }
+    }
+}

@@ -15,7 +15,7 @@ use wheelhouse::{
     },
 };
 
-use crate::program::{Demo, PATIENCE};
+use crate::program::{Demo, PATIENCE, text};
 
 /// A world that stands still, and its authority in a file.
 async fn still(scenario: Scenario) -> (Cluster, tempfile::NamedTempFile) {
@@ -148,10 +148,12 @@ async fn the_registry_of_the_world_is_asked_with_the_pull_secret_of_the_tenant()
     assert_eq!(found.digest, Some(runs.clone()));
     assert_eq!(pull.moved(now, &runs, "acme").await, Ok(None));
     assert_eq!(
-        pull.ask("registry.example/app:9", Some(now), "acme").await,
+        pull.ask("registry.example/app:9-broken", Some(now), "acme").await,
         Answer::HasNot(images.name.into())
     );
-    registry(|registry| drop(registry.moved.insert("registry.example/app:2.4.1".into(), 2)));
+    registry(|registry| {
+        registry.moved.insert("registry.example/app:2.4.1".into(), 2);
+    });
     let moved = pull.moved(now, &runs, "acme").await.expect("an answer");
     assert!(moved.is_some_and(|digest| digest != runs));
     // Nobody is let in without the login, and nobody is told it who is another registry.
@@ -208,6 +210,10 @@ fn a_passive_edge_that_was_not_reloaded_is_told_by_the_program() {
 fn certificates_that_are_not_renewed_are_told_by_what_is_served_and_by_who_fails() {
     let demo = shows("certificate-expiring", &[("registry", "", "ok", "")]);
     let (acme, _) = demo.run(0, &["reach", "acme"]);
+    assert!(
+        acme.contains("edge2 presents a certificate of Embedded Issuing CA that expires in 6d"),
+        "{acme}"
+    );
     assert!(acme.contains("Certificate acme/acme-tls expires in 6d"), "{acme}");
     assert!(acme.contains("the attempt 47m ago failed"), "{acme}");
     let (globex, _) = demo.run(0, &["reach", "globex"]);
@@ -229,5 +235,17 @@ fn a_registry_that_lost_its_storage_is_a_finding_and_refuses_a_release() {
     assert!(check.contains("registry"), "{check}");
     let (out, err) = demo.run(1, &["release", "acme", "--image", "2.4.9", "--dry-run"]);
     let said = format!("{out}{err}");
-    assert!(said.contains("registry.example has no registry.example/app:2.4.9, and not even"), "{said}");
+    let lost = "registry.example has no registry.example/app:2.4.9, and not even";
+    assert!(said.contains(lost), "{said}");
+    // Asked with what its nodes pull with; and with a Secret that is none of a registry.
+    let with = |secret: &str| {
+        let secret = format!("platform.registry.pull-secret={secret}");
+        let release = ["release", "acme", "--image", "2.4.9", "--dry-run", "--set", &secret];
+        let output = demo.home.run(&demo.on(&release));
+        let (out, err) = text(&output);
+        format!("{out}{err}")
+    };
+    assert!(with("registry").contains(lost), "{}", with("registry"));
+    let said = with("acme-jwt");
+    assert!(said.contains("the Secret acme/acme-jwt has no key .dockerconfigjson"), "{said}");
 }

@@ -263,7 +263,7 @@ fn a_tenant_that_is_down_is_told_once_and_pods_that_became_ready_just_now_are_on
     let now = world.seen.at;
     let pods: Vec<_> = world.seen.tenants[&TenantName::from("acme")].pods.clone();
     for pod in pods {
-        let mut pod = wheelhouse::cluster::Pod::clone(&pod);
+        let mut pod = Pod::clone(&pod);
         pod.ready_since = Some(now - jiff::SignedDuration::from_secs(5));
         world.seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     }
@@ -428,10 +428,10 @@ fn what_other_workloads_of_a_namespace_serve_is_not_the_tenants() {
         "adminer",
         json!({"number": 80}),
     ));
-    let mut pod = wheelhouse::cluster::Pod::clone(&world.seen.tenants[&TenantName::from("acme")].pods[0]);
+    let mut pod = Pod::clone(&world.seen.tenants[&TenantName::from("acme")].pods[0]);
     pod.key = wheelhouse::cluster::Key::new("acme", "adminer-1");
     pod.owner = None;
-    pod.labels = std::sync::Arc::new(wheelhouse::cluster::LabelSet::from([("app".into(), "adminer".into())]));
+    pod.labels = Arc::new(wheelhouse::cluster::LabelSet::from([("app".into(), "adminer".into())]));
     world.seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     let seen = world.seen();
     assert_eq!(told(&seen), vec![]);

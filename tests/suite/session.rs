@@ -254,46 +254,18 @@ impl Session {
         self.seen.borrow().clone()
     }
 
-    /// What of the world as it is now, its pods and Deployments, it has not seen yet.
-    fn behind(&self, ground: &Ground) -> Option<String> {
-        let seen = self.now();
-        let text = |object: &Value, at: &str| {
-            object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        let key =
-            |object: &Value| Key::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-        let pod = |now: &&Arc<Value>| {
-            let conditions = now["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
-            let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-            let known = seen.pods.get(&key(now)).filter(|pod| pod.uid.as_str() == text(now, "/metadata/uid"));
-            !known.is_some_and(|pod| {
-                pod.ready == ready
-                    && pod.deleting.is_some() == now["metadata"]["deletionTimestamp"].is_string()
-                    && pod.node.as_ref().map_or("", |node| node.as_str()) == text(now, "/spec/nodeName")
-            })
-        };
-        let deployment = |now: &&Arc<Value>| {
-            let version = text(now, "/metadata/resourceVersion");
-            !seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
-        };
-        ground.cluster.with_world(|w| {
-            let pod = w.store.list(Kind::POD, None).find(pod);
-            let found = pod.or_else(|| w.store.list(Kind::DEPLOYMENT, None).find(deployment))?;
-            let known = (seen.pods.get(&key(found)), seen.deployments.get(&key(found)));
-            Some(format!("{found}\nseen: {known:?}"))
-        })
-    }
-
     /// Waits until it has seen the world as it is now; not for long where it cannot see all of it.
     pub fn catch_up(&self, ground: &Ground) {
         let began = std::time::Instant::now();
-        let whole = || self.now().sources().iter().all(|(_, f)| f.is_live());
-        while let Some(behind) = self.behind(ground) {
-            if !whole() && began.elapsed() > Duration::from_secs(2) {
+        let mut seen = self.seen.clone();
+        while let Some(behind) = behind(&seen.borrow_and_update(), ground) {
+            let whole = self.now().sources().iter().all(|(_, f)| f.is_live());
+            if !whole && began.elapsed() > Duration::from_secs(2) {
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "this is not seen: {behind}");
-            self.block("what is seen", async { tokio::time::sleep(Duration::from_millis(2)).await });
+            let news = async { tokio::time::timeout(Duration::from_secs(1), seen.changed()).await };
+            let _ = self.block("what is seen", news);
         }
     }
 
@@ -342,6 +314,33 @@ impl Drop for Session {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What of the world as it is now, its pods and Deployments, is not seen.
+fn behind(seen: &Snapshot, ground: &Ground) -> Option<String> {
+    let text =
+        |object: &Value, at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let key = |object: &Value| Key::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+    let pod = |now: &&Arc<Value>| {
+        let conditions = now["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
+        let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+        let known = seen.pods.get(&key(now)).filter(|pod| pod.uid.as_str() == text(now, "/metadata/uid"));
+        !known.is_some_and(|pod| {
+            pod.ready == ready
+                && pod.deleting.is_some() == now["metadata"]["deletionTimestamp"].is_string()
+                && pod.node.as_ref().map_or("", |node| node.as_str()) == text(now, "/spec/nodeName")
+        })
+    };
+    let deployment = |now: &&Arc<Value>| {
+        let version = text(now, "/metadata/resourceVersion");
+        !seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
+    };
+    ground.cluster.with_world(|w| {
+        let pod = w.store.list(Kind::POD, None).find(pod);
+        let found = pod.or_else(|| w.store.list(Kind::DEPLOYMENT, None).find(deployment))?;
+        let known = (seen.pods.get(&key(found)), seen.deployments.get(&key(found)));
+        Some(format!("{found}\nseen: {known:?}"))
+    })
 }
 
 pub fn approve(plan: Plan) -> Approved {

@@ -57,10 +57,6 @@ impl Registry {
         if !self.is_configured() && *self != (Self { every: self.every, ..Self::default() }) {
             return Some(("name", "which registry is meant is not said: name it as images do".to_owned()));
         }
-        if self.pull_secret.is_some() && (self.user.is_some() || self.password.is_some()) {
-            let text = "it is asked with the pull secret or with user and password: remove one".to_owned();
-            return Some(("pull-secret", text));
-        }
         match (&self.user, &self.password) {
             (Some(_), None) => Some(("user", "it has no password: say where it is".to_owned())),
             (None, Some(_)) => Some(("password", "it has no user: name one".to_owned())),
@@ -190,10 +186,6 @@ mod tests {
             ("name = \"r.example\"\naddress = \"https://u:p@r.example\"", "is no address such as https://"),
             ("name = \"r.example\"\nuser = \"u\"", "it has no password"),
             ("name = \"r.example\"\npassword = { env = \"X\" }", "it has no user"),
-            (
-                "name = \"r.example\"\nuser = \"u\"\npassword = { env = \"X\" }\npull-secret = \"r\"",
-                "remove one",
-            ),
             ("address = \"https://r.example\"", "name it as images do"),
         ] {
             let why = read(text).expect_err("a mistake").to_string();

@@ -139,12 +139,10 @@ fn image_of(world: &World, name: &str, tag: &str) -> Arc<image::Image> {
     image::image(&whole, build.copied().unwrap_or(1))
 }
 
-/// The images of a repository, with those that a tag was moved away from.
-fn images<'a>(world: &'a World, name: &'a str) -> impl Iterator<Item = Arc<image::Image>> + 'a {
-    tags(world, name).into_iter().flat_map(move |tag| {
-        let first = image::image(&format!("{REGISTRY}/{name}:{tag}"), 1);
-        [image_of(world, name, &tag), first]
-    })
+/// The images of a repository that run or were asked for, with those that a tag was moved away from.
+fn images(world: &World, name: &str) -> impl Iterator<Item = Arc<image::Image>> + use<> {
+    let all = if is_mounted(world) { image::known(&format!("{REGISTRY}/{name}:")) } else { Vec::new() };
+    all.into_iter()
 }
 
 fn manifest(world: &World, name: &str, reference: &str, accept: &str) -> Page {

@@ -242,3 +242,106 @@ async fn a_registry_says_whether_it_has_an_image() {
     let answer = ask(&format!("{nobody}/app:1"), None).await;
     assert!(matches!(&answer, Answer::Unknown(why) if why.contains("cannot be reached")), "{answer:?}");
 }
+
+/// A reply that was recorded of a registry behind nginx.
+macro_rules! recorded {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/captures/platform/registry/", $name, ".txt"))
+    };
+}
+
+/// Answers every request with a recorded reply, chosen by the head of the request. As in the recordings, HEAD has no body.
+async fn replay(choose: fn(&str) -> &'static str) -> SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut asked, mut byte) = (Vec::new(), [0; 1]);
+                while !asked.ends_with(b"\r\n\r\n") {
+                    match stream.read(&mut byte).await {
+                        Ok(1) => asked.push(byte[0]),
+                        _ => return,
+                    }
+                }
+                let asked = String::from_utf8_lossy(&asked).into_owned();
+                let text = choose(&asked).replace('\r', "");
+                let (head, body) = text.split_once("\n\n").expect("a head and a body");
+                let body = body.rsplit_once("\n# http=").map_or(body, |(body, _)| body);
+                let body = if asked.starts_with("HEAD ") { "" } else { body.trim_end_matches('\n') };
+                let kept =
+                    |line: &&str| !line.starts_with("Connection:") && !line.starts_with("Content-Length:");
+                let head: Vec<_> = head.lines().filter(kept).collect();
+                let head = head.join("\r\n");
+                let reply = format!("{head}\r\nConnection: close\r\n\r\n{body}");
+                let _ = stream.write_all(reply.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    at
+}
+
+fn is_shown(asked: &str) -> bool {
+    asked.to_ascii_lowercase().contains("\r\nauthorization: basic ")
+}
+
+#[tokio::test]
+async fn what_a_real_registry_behind_a_proxy_said_is_understood() {
+    let puller = |at| configured(at, "s3cret", false);
+    let of = |at: SocketAddr, tag: &str| format!("{at}/saas/app:{tag}");
+    // A 401 proves the proxy alone: what stands behind it is dead.
+    let dead = replay(|asked| match is_shown(asked) {
+        true => recorded!("backend_down"),
+        false => recorded!("backend_down.anonymous"),
+    });
+    let dead = dead.await;
+    assert_eq!(Registries::default().alive(&of(dead, "1"), "acme").await, Alive::WantsLogin);
+    assert_eq!(puller(dead).alive(&of(dead, "1"), "acme").await, Alive::No("answers 502".into()));
+    let answer = puller(dead).ask(&of(dead, "1"), None, "acme").await;
+    assert!(matches!(&answer, Answer::Unknown(why) if why.ends_with("answers 502")), "{answer:?}");
+    let refused = replay(|asked| match is_shown(asked) {
+        true => recorded!("v2.wrong_password"),
+        false => recorded!("v2.anonymous"),
+    });
+    let refused = refused.await;
+    let answer = puller(refused).alive(&of(refused, "1"), "acme").await;
+    assert_eq!(answer, Alive::Refuses("the configured login".into()));
+    // Without all four kinds it has no such image.
+    let all_kinds = replay(|asked| match asked.lines().next().unwrap_or_default() {
+        line if line.contains("/blobs/") => recorded!("head.layer"),
+        line if line.contains("/manifests/sha256:") => recorded!("get.single"),
+        line if line.starts_with("GET ") => recorded!("get.index"),
+        _ if asked.contains("oci.image.index.v1+json") && asked.contains("manifest.list.v2+json") => {
+            recorded!("head.index")
+        }
+        _ => recorded!("head.index_only_docker_accept"),
+    });
+    let all_kinds = all_kinds.await;
+    let answer = puller(all_kinds).ask(&of(all_kinds, "1.4.2"), None, "acme").await;
+    let Answer::Has(found) = &answer else { panic!("{answer:?}") };
+    assert!(
+        found.digest.as_ref().is_some_and(|digest| digest.starts_with("sha256:609c8a38345e")),
+        "{found:?}"
+    );
+    // The manifests are there, and a layer is not.
+    let cut = replay(|asked| match asked.lines().next().unwrap_or_default() {
+        line if line.contains("/blobs/") => recorded!("head.layer_gone"),
+        line if line.contains("/manifests/sha256:") => recorded!("get.single"),
+        line if line.starts_with("GET ") => recorded!("get.index"),
+        _ => recorded!("head.index"),
+    });
+    let cut = cut.await;
+    let answer = puller(cut).ask(&of(cut, "1.4.2"), None, "acme").await;
+    assert!(matches!(&answer, Answer::Damaged { all: true, .. }), "{answer:?}");
+    // The storage is not mounted: 404 for all, and the base answers.
+    let lost = replay(|asked| match asked.contains(" /v2/ ") {
+        true => recorded!("v2.ok"),
+        false => recorded!("head.layer_gone"),
+    });
+    let lost = lost.await;
+    assert_eq!(puller(lost).alive(&of(lost, "2"), "acme").await, Alive::Yes);
+    let answer = puller(lost).ask(&of(lost, "2"), Some(&of(lost, "1")), "acme").await;
+    assert_eq!(answer, Answer::Lost(lost.to_string(), of(lost, "1")));
+}
