@@ -258,7 +258,9 @@ impl Session {
     pub fn catch_up(&self, ground: &Ground) {
         let began = std::time::Instant::now();
         let mut seen = self.seen.clone();
-        while let Some(behind) = behind(&seen.borrow_and_update(), ground) {
+        loop {
+            let behind = behind(&seen.borrow_and_update(), ground);
+            let Some(behind) = behind else { return };
             let whole = self.now().sources().iter().all(|(_, f)| f.is_live());
             if !whole && began.elapsed() > Duration::from_secs(2) {
                 return;
