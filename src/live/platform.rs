@@ -67,11 +67,14 @@ const SELDOM: u32 = 5;
 /// A host that nobody has (RFC 2606).
 const NOBODY: &str = "wheelhouse.invalid";
 
+/// The name of an edge, its host and port, and where its counters are: host, port, path.
+pub type Edge = (String, (String, u16), Option<(String, u16, String)>);
+
 /// What is looked at, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
-    /// The edges: name, host and port, and where the counters of each are: host, port, path.
-    pub edges: Vec<(String, (String, u16), Option<(String, u16, String)>)>,
+    /// The edges.
+    pub edges: Vec<Edge>,
     /// The floating address.
     pub floating: Option<(String, u16)>,
     /// The ingress nodes, by host and port.

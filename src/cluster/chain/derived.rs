@@ -17,11 +17,14 @@ use crate::cluster::{
 /// whoever changes the snapshot says so with `forget`.
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct Derived {
-    ways: Arc<Mutex<Option<(Inputs, Arc<Outside>)>>>,
-    endpoints: Arc<Mutex<Option<(Slices, Arc<Endpoints>)>>>,
-    front: Arc<Mutex<Option<(Places, Arc<Front>)>>>,
+    ways: Shared<Inputs, Outside>,
+    endpoints: Shared<Slices, Endpoints>,
+    front: Shared<Places, Front>,
     faults: Mutex<Option<(Timestamp, Arc<[Fault]>)>>,
 }
+
+/// What was worked out, with what it rests on; shared by all snapshots that come of each other.
+type Shared<B, V> = Arc<Mutex<Option<(B, Arc<V>)>>>;
 
 /// The platform around and what was seen of the hosts there.
 type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);

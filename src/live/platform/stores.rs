@@ -20,6 +20,9 @@ use crate::{
     wire::Wire,
 };
 
+/// A server with replicas: its name, host and port, and who asks it; or why that cannot be known.
+pub type Server = (Arc<str>, String, u16, Result<Account, String>);
+
 /// What holds data, as configured.
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
@@ -27,8 +30,8 @@ pub struct Stores {
     pub redis: Vec<(Arc<str>, Place)>,
     /// Sentinels, by their addresses.
     pub sentinels: Vec<(Arc<str>, Place)>,
-    /// Servers with replicas, and who asks them; or why that cannot be known.
-    pub replicas: Vec<(Arc<str>, String, u16, Result<Account, String>)>,
+    /// Servers with replicas.
+    pub replicas: Vec<Server>,
     /// Storage nodes, and what `ssh` takes for them.
     pub storage: Vec<(Arc<str>, String)>,
     /// The volumes that are looked at; none: all.
