@@ -4,18 +4,27 @@
 //! Needs: nginx
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use wheelhouse::cluster::{LinkState, Served};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use wheelhouse::{
+    cluster::{
+        Ingress, IngressPath, Key, LinkState, NOT_INSTALLED, Observation, Seen, Served, Snapshot,
+        platform::{Around, Platform, edge::Wanted},
+        sketch,
+    },
+    live::platform::{Configured, follow},
+};
 
 use crate::{
-    program::{Demo, PATIENCE, send},
+    program::{PATIENCE, send},
     reach::served::{Authority, HOST, Identity, look, self_signed},
 };
 
@@ -46,11 +55,6 @@ impl Drop for Edge {
 
 impl Edge {
     fn start(identity: &Identity) -> Self {
-        Self::serving(HOST, identity)
-    }
-
-    /// One that serves hosts of that name.
-    fn serving(names: &str, identity: &Identity) -> Self {
         assert!(PathBuf::from(NGINX).exists(), "nginx is missing: apt-get install nginx-light, or tests/run");
         let folder = tempfile::tempdir().expect("a folder");
         let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
@@ -66,7 +70,7 @@ impl Edge {
              server {{ listen {status}; location = /stub_status {{ stub_status; }} }}\n\
              server {{ listen {at} ssl default_server; listen {floating} ssl default_server; ssl_certificate default.pem; ssl_certificate_key default.key;\n\
              return 444; }}\n\
-             server {{ listen {at} ssl; listen {floating} ssl; server_name {names}; ssl_certificate host.pem; ssl_certificate_key host.key;\n\
+             server {{ listen {at} ssl; listen {floating} ssl; server_name {HOST}; ssl_certificate host.pem; ssl_certificate_key host.key;\n\
              location = /robots.txt {{ return 200; }} location / {{ proxy_pass http://{nobody}; }} }} }}\n"
         );
         fs::write(folder.path().join("nginx.conf"), config).expect("a file");
@@ -173,87 +177,97 @@ async fn an_edge_with_nobody_behind_it_answers_and_says_so() {
     assert_eq!((seen[0].state, seen[0].status), (LinkState::Broken, Some(502)));
 }
 
-/// The installation's edges as they are told by the command: of each component its state and all that is said.
-fn platform(demo: &Demo, house: &Authority, edges: [&Edge; 2]) -> BTreeMap<String, (String, String)> {
-    let edge = |(name, edge): (&str, &Edge)| {
-        format!(
-            "{{ name = \"{name}\", address = \"{}\", stub-status = \"http://{}/stub_status\", workers = 2, \
-             worker-connections = 64 }}",
-            edge.at, edge.status
-        )
+/// A cluster that leads the host to a tenant.
+fn cluster() -> Snapshot {
+    let now = Timestamp::now();
+    let mut seen = sketch("node w1\ntenant acme 1 on w1", now).expect("a sketch");
+    let key = Key::new("acme", "acme");
+    let path = IngressPath { host: HOST.into(), path: "/".into(), exact: false, backend: None };
+    let ingress = Ingress {
+        key: key.clone(),
+        created: now,
+        class: None,
+        annotated: None,
+        canary: false,
+        paths: vec![path],
+        tls: vec![],
     };
-    let named = ["edge-1", "edge-2"].into_iter().zip(edges).map(edge).collect::<Vec<_>>().join(", ");
-    let settings = [
-        format!("platform.edges=[{named}]"),
-        format!("platform.floating={}", edges[0].floating),
-        format!("platform.ca={}", house.file.display()),
-        "platform.probes=100".to_owned(),
-    ];
-    let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
-    arguments.extend(["platform", "-o", "json"]);
-    let told = demo.json(0, &arguments);
-    let of = |component: &serde_json::Value| {
-        let said = component["said"].as_array().expect("a list").iter();
-        let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap_or_default()).collect();
-        let state = component["state"].as_str().unwrap_or_default().to_owned();
-        (component["key"]["name"].as_str().unwrap_or_default().to_owned(), (state, said.join("; ")))
-    };
-    told["components"].as_array().expect("a list").iter().map(of).collect()
+    seen.observe(Observation::Ingress(Seen::All(vec![(key, ingress)], now)));
+    let absent = || NOT_INSTALLED.into();
+    seen.observe(Observation::HttpRoute(Seen::Lost(now, absent())));
+    seen.observe(Observation::Gateway(Seen::Lost(now, absent())));
+    seen.observe(Observation::Certificate(Seen::Lost(now, absent())));
+    seen.observe(Observation::IngressClass(Seen::Lost(now, absent())));
+    seen.observe(Observation::EndpointSlice(Seen::Lost(now, absent())));
+    seen
 }
 
-/// Looks until this is said of a component.
-fn until_said(
-    demo: &Demo,
-    house: &Authority,
-    edges: [&Edge; 2],
-    of: &str,
-    holds: impl Fn(&str, &str) -> bool,
-) {
+/// Two edges, the first with the floating address, followed until each of these says what begins or ends so.
+async fn told(house: &Authority, edges: [&Edge; 2], expected: &[(&str, LinkState, &str)]) {
+    let pair = |at: SocketAddr| (at.ip().to_string(), at.port());
+    let named = || ["edge-1", "edge-2"].into_iter().zip(edges);
+    let floating = edges[0].floating.to_string();
+    let wanted = |name: &str| Wanted { name: name.into(), machine: None, connections: Some(2 * 64) };
+    let around = Around {
+        edges: named().map(|(name, _)| wanted(name)).collect(),
+        floating: Some(floating.as_str().into()),
+        probes: 100,
+        ..Around::default()
+    };
+    let stub = |edge: &Edge| (edge.status.ip().to_string(), edge.status.port(), "/stub_status".to_owned());
+    let configured = Configured {
+        edges: named().map(|(name, edge)| (name.to_owned(), pair(edge.at), Some(stub(edge)))).collect(),
+        floating: Some(pair(edges[0].floating)),
+        probes: 100,
+        every: Duration::from_millis(200),
+        path: "/robots.txt".into(),
+        ca: Some(house.file.clone()),
+        around: around.clone(),
+        ..Configured::default()
+    };
+    let mut seen = cluster();
+    seen.around = Arc::new(around);
+    let (_keep, heard) = watch::channel(Arc::new(seen.clone()));
+    let (tell, mut reports) = mpsc::channel(64);
+    let _tasks = follow(configured, None, heard, tell);
     let begun = Instant::now();
     loop {
-        let all = platform(demo, house, edges);
-        let (state, text) = all.get(of).cloned().unwrap_or_default();
-        if holds(&state, &text) {
+        let report =
+            tokio::time::timeout(PATIENCE, reports.recv()).await.expect("it is told").expect("it goes on");
+        seen.observe(report);
+        seen.at = Timestamp::now();
+        let platform = Platform::of(&seen);
+        let holds = |(name, state, text): &(&str, LinkState, &str)| {
+            let name = if name.is_empty() { floating.as_str() } else { *name };
+            let row = platform.components.iter().find(|row| *row.key.name == *name);
+            row.is_some_and(|row| row.state == *state && row.text().contains(text))
+        };
+        if expected.iter().all(holds) {
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited for {of}: {all:#?}");
+        assert!(begun.elapsed() < PATIENCE, "waited for {expected:?}: {platform:#?}");
     }
 }
 
-#[test]
-fn the_edges_of_an_installation_are_told_apart_by_what_they_serve_and_count() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_edges_of_an_installation_are_told_apart_by_what_they_serve_and_count() {
+    use LinkState::{Ok, Warning};
     let house = Authority::new();
-    let names = "*.saas.example";
-    let old = house.issue(&[names], (2026, 9, 20), (2036, 12, 19));
-    let new = house.issue(&[names], (2026, 11, 20), (2037, 2, 18));
-    let (one, two) = (Edge::serving(names, &old), Edge::serving(names, &old));
-    let demo = Demo::cluster("--speed 1 --scenario calm --seed 7 --tenants 3 --nodes 2");
+    let old = house.issue(&[HOST], (2026, 9, 20), (2036, 12, 19));
+    let new = house.issue(&[HOST], (2026, 11, 20), (2037, 2, 18));
+    let (one, two) = (Edge::start(&old), Edge::start(&old));
     let edges = [&one, &two];
-    let floating = one.floating.to_string();
-    until_said(&demo, &house, edges, "edge-2", |state, text| {
-        state == "ok" && text.starts_with("answers for ")
-    });
-    until_said(&demo, &house, edges, &floating, |_, text| text.contains("edge-1 and edge-2 answer alike"));
+    let serves = "answers for 1 host";
+    told(&house, edges, &[("edge-1", Ok, serves), ("edge-2", Ok, serves), ("", Ok, "answer alike")]).await;
     // The file is new on both, and one was reloaded: the address is on that one.
     one.renew(&new);
     two.renew(&new);
     one.reload();
-    let stale = |state: &str, text: &str| {
-        state == "warning" && text.contains("presents an earlier certificate than edge-1 for ")
-    };
-    until_said(&demo, &house, edges, "edge-2", stale);
-    until_said(&demo, &house, edges, &floating, |_, text| text == "on edge-1: its certificates are the same");
-    two.reload();
-    until_said(&demo, &house, edges, "edge-2", |state, _| state == "ok");
+    let stale = "presents an earlier certificate than edge-1 for acme.example.test: it was not reloaded";
+    let on = "on edge-1: its certificates are the same";
+    told(&house, edges, &[("edge-1", Ok, serves), ("edge-2", Warning, stale), ("", Ok, on)]).await;
     // Clients hold more than 40 % of 2 x 64 connections.
-    let held: Vec<_> = (0..60).map(|_| TcpStream::connect(one.at).expect("a connection")).collect();
-    until_said(&demo, &house, edges, "edge-1", |state, text| {
-        state == "warning" && text.contains(" connections of clients, and its workers take 128 in all")
-    });
-    drop(held);
-    // All workers hang: it takes connections, and nothing is left of it.
-    two.workers().into_iter().for_each(|worker| send(worker, "STOP"));
-    until_said(&demo, &house, edges, "edge-2", |state, text| {
-        state == "warning" && text.starts_with("takes the connection and does not answer")
-    });
+    let _held: Vec<_> = (0..60).map(|_| TcpStream::connect(one.at).expect("a connection")).collect();
+    told(&house, edges, &[("edge-1", Warning, "connections of clients, and its workers take 128 in all")])
+        .await;
 }
