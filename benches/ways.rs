@@ -30,7 +30,14 @@ fn world(hosts: usize, now: Timestamp) -> Snapshot {
     };
     let slice = |n: usize| {
         let service = Some(name(n).name);
-        let slice = EndpointSlice { key: name(n), service, total: 2, ready: 2, ports: vec![http.clone()], elsewhere: Vec::new() };
+        let slice = EndpointSlice {
+            key: name(n),
+            service,
+            total: 2,
+            ready: 2,
+            ports: vec![http.clone()],
+            elsewhere: Vec::new(),
+        };
         (name(n), slice)
     };
     let path = |n: usize| {

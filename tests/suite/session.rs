@@ -258,8 +258,10 @@ impl Session {
     pub fn catch_up(&self, ground: &Ground) {
         let began = std::time::Instant::now();
         let mut seen = self.seen.clone();
-        while let Some(behind) = behind(&seen.borrow_and_update(), ground) {
-            let whole = self.now().sources().iter().all(|(_, f)| f.is_live());
+        loop {
+            let now = seen.borrow_and_update().clone();
+            let Some(behind) = behind(&now, ground) else { return };
+            let whole = now.sources().iter().all(|(_, f)| f.is_live());
             if !whole && began.elapsed() > Duration::from_secs(2) {
                 return;
             }
