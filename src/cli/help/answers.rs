@@ -32,7 +32,7 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("platform-replica-stopped", &[], "mend the cause, then `START SLAVE`"),
     ("platform-replica-lag", &[], "`SHOW PROCESSLIST` on it"),
     ("platform-replica-down", &[], "the failover sheet (`:recovery`)"),
-    ("platform-replica-writable", &[], "`SET GLOBAL read_only`"),
+    ("platform-replica-writable", &[], "read_only on or off there, as its role wants"),
     ("platform-replica-service", &[], "correct the endpoints of the Service"),
     ("platform-replica-right", &[], "`GRANT SLAVE MONITOR`"),
     ("platform-volume-bricks", &[], "see why the brick ended, then `gluster volume start .. force`"),

@@ -280,3 +280,44 @@ fn a_node_that_does_not_answer_already_is_told_so_with_those_who_are_down() {
     assert!(told.iter().any(|t| t.contains("come up elsewhere")), "{told:?}");
     assert!(crash(&seen, &["w1"]).already.is_empty());
 }
+
+#[test]
+fn what_the_configuration_says_runs_on_a_machine_is_lost_with_it() {
+    use crate::cluster::{
+        Severity,
+        platform::{
+            Around, Component, ComponentKey, ComponentKind, Facts,
+            redis::{RedisFacts, RedisRole, Wanted},
+        },
+    };
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    let wanted = |name: &str, machine: &str| Wanted {
+        name: name.into(),
+        address: format!("{name}:6379").into(),
+        machine: Some(machine.into()),
+        ..Wanted::default()
+    };
+    let redis = vec![wanted("redis-1", "w1"), wanted("redis-2", "vm-2")];
+    seen.around = std::sync::Arc::new(Around { redis, ..Around::default() });
+    let roles = [
+        RedisRole::Master { offset: 1, replicas: vec![("redis-2:6379".into(), 1)] },
+        RedisRole::Replica { of: "redis-1:6379".into(), link: "connected".into(), offset: Some(1) },
+    ];
+    for (name, role) in ["redis-1", "redis-2"].into_iter().zip(roles) {
+        let key = ComponentKey::new(ComponentKind::Redis, name);
+        let facts = RedisFacts { role: Some(role), ..RedisFacts::default() };
+        let component = Component::new(key.clone()).read(Facts::Redis(facts), None, seen.at);
+        seen.observe(Observation::Platform(Seen::Put(key, component)));
+    }
+    let lost = crash(&seen, &["w1"]);
+    let told = lost.told();
+    assert_eq!(told[0].text, "Redis redis-1 lost; it was the master: nobody takes writes");
+    assert_eq!(told[0].severity, Some(Severity::Critical));
+    assert_eq!(drain(&seen, "w1").platform, lost.platform);
+    let ranking = worst(&seen).expect(KNOWN);
+    assert_eq!((ranking[0].node.as_str(), ranking[0].short()), ("w1", "platform".to_owned()));
+    // A machine that is no node of the cluster.
+    let outside = crash(&seen, &["vm-2"]);
+    assert_eq!(outside.nodes, [NodeName::from("vm-2")]);
+    assert_eq!(outside.platform[0].sentence(), "Redis redis-2 lost");
+}

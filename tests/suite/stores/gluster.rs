@@ -144,7 +144,7 @@ fn storage_nodes_are_asked_over_the_users_own_ssh_and_nothing_else_is_sent() {
     let folder = machine.path();
     // A master connection, questions through it, and a host that is not known.
     let ssh = format!(
-        "printf '%s\\n' \"$*\" >>'{0}/ssh'\n\
+        "printf '%s\\n' \"$*\" >>'{0}/ssh.log'\n\
          case \" $* \" in\n\
          *' -M '*) case $* in *gluster-3) while [ $# -gt 0 ]; do [ \"$1\" = -E ] && log=$2; shift; done\n\
          echo 'Host key verification failed.' >\"$log\"; exit 255 ;; esac; exit 0 ;;\n\
@@ -181,7 +181,7 @@ fn storage_nodes_are_asked_over_the_users_own_ssh_and_nothing_else_is_sent() {
     assert_eq!(uploads["numbers"]["to heal"], "41+", "{uploads}");
     assert_eq!(uploads["numbers"]["split-brain"], "?", "{uploads}");
     // Neither questions nor unknown hosts, and no word but those of the script.
-    let log = fs::read_to_string(folder.join("ssh")).expect("ssh was run");
+    let log = fs::read_to_string(folder.join("ssh.log")).expect("ssh was run");
     let (masters, rest): (Vec<_>, Vec<_>) = log.lines().partition(|line| line.contains(" -M "));
     for line in &masters {
         for part in ["BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=3"] {
