@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use imbl::{OrdMap, ordmap::DiffItem};
+use imbl::OrdMap;
 use jiff::Timestamp;
 
 use super::{Fault, Outside, doors::Endpoints, front::Front, judge::all_faults};
 use crate::cluster::{
-    Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Pod, Service, Slice, Snapshot, Tenant,
-    TenantName, Workload,
+    Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Labels, Pod, Service, Slice, Snapshot,
+    Tenant, TenantName, Workload, WorkloadKey,
     platform::{Component, ComponentKey, Looked, Spot},
 };
 
@@ -51,11 +51,11 @@ impl Derived {
     /// The ways of a snapshot.
     pub(super) fn ways(&self, seen: &Snapshot) -> Arc<Outside> {
         let mut known = held(&self.ways);
-        match known.as_ref().filter(|(inputs, ways)| inputs.are_those_of(seen, ways.looked_at_pods)) {
+        match known.as_ref().filter(|(inputs, _)| inputs.are_those_of(seen)) {
             Some((_, ways)) => ways.clone(),
             None => {
                 let ways = Arc::new(Outside::derive(seen));
-                *known = Some((Inputs::of(seen), ways.clone()));
+                *known = Some((Inputs::of(seen, ways.looked_at_pods), ways.clone()));
                 ways
             }
         }
@@ -122,11 +122,14 @@ struct Inputs {
     gateways: OrdMap<Key, Arc<Gateway>>,
     certificates: OrdMap<Key, Arc<Certificate>>,
     services: Known<Service>,
-    tenants: OrdMap<TenantName, Arc<Tenant>>,
-    /// Only where somebody had to look which pods there are.
-    pods: Known<Pod>,
-    workloads: [OrdMap<Key, Arc<Workload>>; 2],
+    /// Their workloads and the labels of their pods: the tenants themselves would keep old pods alive.
+    tenants: Vec<(TenantName, WorkloadKey, Labels)>,
+    /// Where somebody had to look which pods there are.
+    pods: Option<Pods>,
 }
+
+/// The pods, and what makes them: Deployments and StatefulSets.
+type Pods = (Known<Pod>, [OrdMap<Key, Arc<Workload>>; 2]);
 
 /// The objects of a kind, those that cannot be read, and whether the kind is known at all.
 #[derive(Debug)]
@@ -150,45 +153,49 @@ impl<V> Known<V> {
 }
 
 impl Inputs {
-    fn of(seen: &Snapshot) -> Self {
+    fn of(seen: &Snapshot, pods: bool) -> Self {
+        let tenants = seen.tenants.values();
+        let workloads = || [seen.deployments.items.clone(), seen.stateful_sets.items.clone()];
         Self {
             ingresses: seen.ingresses.items.clone(),
             routes: seen.http_routes.items.clone(),
             gateways: seen.gateways.items.clone(),
             certificates: seen.certificates.items.clone(),
             services: Known::of(&seen.services),
-            tenants: seen.tenants.clone(),
-            pods: Known::of(&seen.pods),
-            workloads: [seen.deployments.items.clone(), seen.stateful_sets.items.clone()],
+            tenants: tenants
+                .map(|tenant| {
+                    let (name, key, labels) = named(tenant);
+                    (name.clone(), key.clone(), labels.clone())
+                })
+                .collect(),
+            pods: pods.then(|| (Known::of(&seen.pods), workloads())),
         }
     }
 
-    /// Whether they are the same in a snapshot; `pods`: pods and workloads count as well.
-    fn are_those_of(&self, seen: &Snapshot, pods: bool) -> bool {
-        let [deployments, stateful_sets] = &self.workloads;
+    /// Whether they are the same in a snapshot.
+    fn are_those_of(&self, seen: &Snapshot) -> bool {
+        let same_pods =
+            |(pods, [deployments, stateful_sets]): &(Known<Pod>, [OrdMap<Key, Arc<Workload>>; 2])| {
+                pods.is(&seen.pods)
+                    && deployments.ptr_eq(&seen.deployments.items)
+                    && stateful_sets.ptr_eq(&seen.stateful_sets.items)
+            };
         self.ingresses.ptr_eq(&seen.ingresses.items)
             && self.routes.ptr_eq(&seen.http_routes.items)
             && self.gateways.ptr_eq(&seen.gateways.items)
             && self.certificates.ptr_eq(&seen.certificates.items)
             && self.services.is(&seen.services)
-            && same_tenants(&self.tenants, &seen.tenants)
-            && (!pods
-                || self.pods.is(&seen.pods)
-                    && deployments.ptr_eq(&seen.deployments.items)
-                    && stateful_sets.ptr_eq(&seen.stateful_sets.items))
+            && self.tenants.len() == seen.tenants.len()
+            && self
+                .tenants
+                .iter()
+                .map(|(name, key, labels)| (name, key, labels))
+                .eq(seen.tenants.values().map(|tenant| named(tenant)))
+            && self.pods.as_ref().is_none_or(same_pods)
     }
 }
 
-/// Whether the same tenants have the same workloads with the same labels: their pods come and go.
-fn same_tenants(before: &OrdMap<TenantName, Arc<Tenant>>, after: &OrdMap<TenantName, Arc<Tenant>>) -> bool {
-    let same = |one: &Tenant, other: &Tenant| {
-        one.workload.key == other.workload.key
-            && one.workload.template_labels == other.workload.template_labels
-    };
-    before.ptr_eq(after)
-        || before.len() == after.len()
-            && before.diff(after).all(|item| match item {
-                DiffItem::Update { old: (_, old), new: (_, new) } => same(old, new),
-                DiffItem::Add(..) | DiffItem::Remove(..) => false,
-            })
+/// What of a tenant the ways rest on: its pods come and go.
+fn named(tenant: &Tenant) -> (&TenantName, &WorkloadKey, &Labels) {
+    (&tenant.name, &tenant.workload.key, &tenant.workload.template_labels)
 }
