@@ -36,7 +36,7 @@ fn world(hosts: usize, now: Timestamp) -> Snapshot {
             total: 2,
             ready: 2,
             ports: vec![http.clone()],
-            elsewhere: vec![],
+            elsewhere: Vec::new(),
         };
         (name(n), slice)
     };

@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use imbl::OrdMap;
 use jiff::Timestamp;
 use tokio::{
     net::lookup_host,
@@ -37,7 +38,8 @@ use super::{
 };
 use crate::{
     cluster::{
-        LinkState, Look, Observation, Outside, Seen, Served, Snapshot,
+        HttpRoute, Ingress, Key, LinkState, Look, Node, NodeName, Observation, Outside, Seen, Served,
+        Service, Snapshot, Tenant, TenantName,
         platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
     },
     wire::{
@@ -133,6 +135,35 @@ enum Outcome {
     Answer(request::Answer),
 }
 
+/// What hosts and nodes are taken from. Of a snapshot no more is kept than that.
+struct Basis {
+    tenants: OrdMap<TenantName, Arc<Tenant>>,
+    ingresses: OrdMap<Key, Arc<Ingress>>,
+    routes: OrdMap<Key, Arc<HttpRoute>>,
+    services: OrdMap<Key, Arc<Service>>,
+    nodes: OrdMap<NodeName, Arc<Node>>,
+}
+
+impl Basis {
+    fn of(seen: &Snapshot) -> Self {
+        Self {
+            tenants: seen.tenants.clone(),
+            ingresses: seen.ingresses.items.clone(),
+            routes: seen.http_routes.items.clone(),
+            services: seen.services.items.clone(),
+            nodes: seen.nodes.items.clone(),
+        }
+    }
+
+    fn is_that_of(&self, seen: &Snapshot) -> bool {
+        self.tenants.ptr_eq(&seen.tenants)
+            && self.ingresses.ptr_eq(&seen.ingresses.items)
+            && self.routes.ptr_eq(&seen.http_routes.items)
+            && self.services.ptr_eq(&seen.services.items)
+            && self.nodes.ptr_eq(&seen.nodes.items)
+    }
+}
+
 /// Nobody listens any more.
 struct Gone;
 
@@ -140,8 +171,9 @@ struct Poller {
     configured: Configured,
     certificates: Result<Arc<Certificates>, String>,
     seen: watch::Receiver<Arc<Snapshot>>,
-    /// The snapshot that the hosts were taken from.
-    basis: Option<Arc<Snapshot>>,
+    /// What the hosts were taken from, and when.
+    basis: Option<Basis>,
+    gathered: u64,
     into: mpsc::Sender<Observation>,
     begun: Instant,
     schedule: Schedule,
@@ -164,6 +196,7 @@ impl Poller {
             certificates,
             seen,
             basis: None,
+            gathered: 0,
             into,
             begun: Instant::now(),
             schedule: Schedule::default(),
@@ -251,7 +284,10 @@ impl Poller {
         loop {
             let now = self.now();
             let Some(due) = self.schedule.next_due() else { return IDLE };
-            if due > now || running.len() >= AT_ONCE {
+            if running.len() >= AT_ONCE {
+                return IDLE;
+            }
+            if due > now {
                 return due.saturating_sub(now).clamp(5, IDLE);
             }
             if let Err(wait) = self.budget.take(now) {
@@ -411,20 +447,18 @@ impl Poller {
 
     /// Takes the hosts, and the nodes of the cluster, from the newest snapshot. Returns whether there is one.
     async fn gather(&mut self) -> Result<bool, Gone> {
+        const GATHERED_EVERY: u64 = 2_000;
+        if self.basis.is_some() && self.now() < self.gathered + GATHERED_EVERY {
+            return Ok(true);
+        }
+        self.gathered = self.now();
         let seen = self.seen.borrow().clone();
-        let same = |basis: &Arc<Snapshot>| {
-            basis.tenants.ptr_eq(&seen.tenants)
-                && basis.ingresses.items.ptr_eq(&seen.ingresses.items)
-                && basis.http_routes.items.ptr_eq(&seen.http_routes.items)
-                && basis.services.items.ptr_eq(&seen.services.items)
-                && basis.nodes.items.ptr_eq(&seen.nodes.items)
-        };
         let settled = seen.is_ready()
             && seen
                 .outside_sources()
                 .iter()
                 .all(|(_, freshness)| **freshness != crate::cluster::Freshness::Connecting);
-        if self.basis.as_ref().is_some_and(same) {
+        if self.basis.as_ref().is_some_and(|basis| basis.is_that_of(&seen)) {
             return Ok(true);
         }
         const ALONE: u64 = 10_000;
@@ -469,7 +503,7 @@ impl Poller {
             }
         }
         self.places.values_mut().for_each(|place| place.changed = true);
-        self.basis = settled.then_some(seen);
+        self.basis = settled.then(|| Basis::of(&seen));
         Ok(true)
     }
 

@@ -177,14 +177,14 @@ impl Registries {
         }
     }
 
-    /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is; else the digest
-    /// that it leads to.
+    /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is, or that is not
+    /// asked for; else the digest that it leads to.
     ///
     /// # Errors
     /// One sentence: it cannot be told.
     pub async fn moved(&self, image: &str, runs: &str, namespace: &str) -> Result<Option<String>, String> {
         let named = Named::of(image);
-        if named.is_pinned() {
+        if named.is_pinned() || !named.is_free() {
             return Ok(None);
         }
         let host = named.host.clone();

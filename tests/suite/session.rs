@@ -259,9 +259,9 @@ impl Session {
         let began = std::time::Instant::now();
         let mut seen = self.seen.clone();
         loop {
-            let behind = behind(&seen.borrow_and_update(), ground);
-            let Some(behind) = behind else { return };
-            let whole = self.now().sources().iter().all(|(_, f)| f.is_live());
+            let now = seen.borrow_and_update().clone();
+            let Some(behind) = behind(&now, ground) else { return };
+            let whole = now.sources().iter().all(|(_, f)| f.is_live());
             if !whole && began.elapsed() > Duration::from_secs(2) {
                 return;
             }

@@ -31,6 +31,8 @@ pub struct RegistryFacts {
     pub at: Arc<str>,
     /// What the base of its API answers.
     pub base: Base,
+    /// Since when it answers that.
+    pub since: Option<Timestamp>,
     /// So many images that run come from it.
     pub running: u32,
     /// What it says of those that were asked for, by the image.
@@ -82,7 +84,7 @@ pub enum Told {
 impl Dated for RegistryFacts {
     fn moved(mut self, by: SignedDuration) -> Self {
         self.images.iter_mut().for_each(|image| image.since = image.since.moved(by));
-        self
+        Self { since: self.since.map(|since| since.moved(by)), ..self }
     }
 }
 
@@ -96,7 +98,7 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
         }
         let Some(Facts::Registry(facts)) = component.status.as_deref() else { continue };
         let begun = all.len();
-        all.extend(said(key, facts, component.silent_since));
+        all.extend(said(key, facts));
         if let Some(first) = all.get_mut(begun) {
             first.numbers = numbers(facts, seen.at);
         }
@@ -118,7 +120,8 @@ fn numbers(facts: &RegistryFacts, now: Timestamp) -> Vec<(&'static str, String)>
 
 const PULL: &str = "a pod that comes to a node without its image does not start";
 
-fn said(key: &ComponentKey, facts: &RegistryFacts, since: Option<Timestamp>) -> Vec<Judged> {
+fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
+    let since = facts.since;
     let warning = |text: String| Judged::new(key, LinkState::Warning, text);
     match &facts.base {
         Base::Fails(why) => {
@@ -226,10 +229,15 @@ mod tests {
             since,
             told: told.clone(),
         });
-        let facts =
-            RegistryFacts { at: "registry.example".into(), base, running: 3, images: images.collect() };
+        let facts = RegistryFacts {
+            at: "registry.example".into(),
+            base,
+            since: None,
+            running: 3,
+            images: images.collect(),
+        };
         let key = ComponentKey::new(ComponentKind::Registry, "registry.example");
-        said(&key, &facts, None).into_iter().map(|said| (said.state, said.text, said.rule)).collect()
+        said(&key, &facts).into_iter().map(|said| (said.state, said.text, said.rule)).collect()
     }
 
     #[test]

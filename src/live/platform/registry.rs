@@ -51,6 +51,7 @@ pub async fn follow(
     if into.send(Observation::Platform(Seen::Put(key.clone(), component.clone()))).await.is_err() {
         return;
     }
+    let mut since: Option<(Base, Timestamp)> = None;
     // What runs is known when the cluster has been read; whether the registry answers can be asked without.
     let gone = matches!(timeout(SOON, seen.wait_for(|seen| seen.is_ready())).await, Ok(Err(_)));
     if gone {
@@ -59,10 +60,14 @@ pub async fn follow(
     loop {
         let running = running(&seen.borrow().clone(), host);
         let base = registry.round(&running).await;
+        if since.as_ref().is_none_or(|(known, _)| *known != base) {
+            since = Some((base.clone(), Timestamp::now()));
+        }
         let whole = base == Base::Open && registry.told.len() >= running.len().min(A_ROUND);
         let facts = RegistryFacts {
             at: at.clone(),
             base,
+            since: since.as_ref().map(|(_, since)| *since),
             running: u32::try_from(running.len()).unwrap_or(u32::MAX),
             images: registry.told.values().cloned().collect(),
         };

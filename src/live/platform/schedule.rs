@@ -225,7 +225,7 @@ mod tests {
         assert!(rest.iter().all(|job| job.place() == Some(&edge("b"))));
         assert_eq!(schedule.next_due(), Some(7_000));
         assert_eq!(schedule.take(7_000), Some(look("h0002", "a")), "one of them");
-        assert_eq!(schedule.take(100_000), None, "and no other until it has come back");
+        assert_eq!(schedule.take(80_000), None, "and no other until it has come back");
         schedule.open(&edge("a"));
         schedule.again(&look("h0002", "a"), 90_000);
         assert_eq!(schedule.take(8_000), Some(look("h0003", "a")));

@@ -276,3 +276,21 @@ async fn an_address_and_a_file_that_are_not_understood_get_a_sentence() {
     let missing = Roots::read(Some(std::path::Path::new("/nonexistent/ca.pem"))).expect_err("no file");
     assert!(missing.contains("/nonexistent/ca.pem cannot be read"), "{missing}");
 }
+
+#[tokio::test]
+async fn of_an_address_that_does_not_answer_a_few_hosts_are_asked_for_and_the_others_are_told() {
+    let ours = Authority::new();
+    let good = edge(ours.issue(&["*.example.test"], GOOD.0, GOOD.1), OK).await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let hosts: Vec<Arc<str>> = (0..5).map(|i| format!("h{i}.example.test").into()).collect();
+    let at = [gone.to_string(), good.to_string()];
+    let now: Timestamp = NOW.parse().expect("a time");
+    let all = served(&at, &hosts, "/robots.txt", &ours.roots(), now).await.expect("addresses");
+    let of = |address: &str| all.iter().filter(|one| *one.address == *address).collect::<Vec<_>>();
+    assert_eq!((of(&at[0]).len(), of(&at[1]).len()), (2, 5));
+    let last = &of(&at[0])[1].text;
+    assert!(last.ends_with("; the 3 other hosts are not asked for there"), "{last}");
+    // The looks of one host stand together.
+    let order: Vec<_> = all.iter().map(|one| one.host.clone()).collect();
+    assert!(order.is_sorted(), "{order:?}");
+}
