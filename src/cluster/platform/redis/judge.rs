@@ -244,7 +244,7 @@ impl<'a> Set<'a> {
         if master.key == server.key {
             return None;
         }
-        let here = |pool: &&Arc<Pool>| pool.sessions.iter().any(|at| *at == server.wanted.address);
+        let here = |pool: &&Arc<Pool>| pool.sessions.contains(&server.wanted.address);
         let named: Vec<_> = seen.pools.values().filter(here).map(|pool| pool.key.to_string()).collect();
         if named.is_empty() {
             return None;
