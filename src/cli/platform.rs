@@ -58,7 +58,7 @@ pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failu
     let seen = session.looked_around(None).await;
     if args.failover {
         let sheet = failover(&seen).ok_or_else(|| {
-            Failure::Usage(
+            Failure::Failed(
                 "no servers with replicas are configured: name them under [[platform.replicas]]".into(),
             )
         })?;

@@ -15,7 +15,7 @@ use crate::{
     live::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
-        platform::{Configured as Around, StorePlace, Stores},
+        platform::{Configured as Around, ReplicaServer, StorePlace, Stores},
         registry::{AskedBy, ConfiguredRegistry, registries},
     },
     run::{
@@ -168,7 +168,8 @@ fn stores(config: &Config) -> Stores {
         |redis: &config::platform::Redis| (redis.name.as_str().into(), place(&redis.address.0, &redis.login));
     let replica = |replica: &config::platform::Replica| {
         let at = &replica.address;
-        (replica.name.as_str().into(), at.host.clone(), at.port, account(&replica.login))
+        let by = account(&replica.login);
+        ReplicaServer { name: replica.name.as_str().into(), host: at.host.clone(), port: at.port, by }
     };
     Stores {
         redis: platform.redis.iter().map(server).collect(),

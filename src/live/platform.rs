@@ -50,7 +50,7 @@ use crate::{
 pub use endpoint::Place as StorePlace;
 use place::{Place, Target};
 use schedule::{Budget, Job, Schedule};
-pub use stores::{Stores, follow as follow_stores};
+pub use stores::{ReplicaServer, Stores, follow as follow_stores};
 
 /// Looks under way at once.
 const AT_ONCE: usize = 8;

@@ -114,7 +114,7 @@ fn done(output: Output) -> Result<String, Why> {
         ),
         Some(124 | 137) => Why::new(Trouble::Silent, "gluster has not answered in time there".into()),
         _ if said.contains("Connection failed") => {
-            Why::new(Trouble::Refused, "glusterd does not run there; its bricks may".into())
+            Why::new(Trouble::Other, "glusterd does not run there; its bricks may".into())
         }
         status => {
             let status = status.map_or("a signal".to_owned(), |n| n.to_string());

@@ -20,9 +20,6 @@ use crate::{
     wire::Wire,
 };
 
-/// A server with replicas: its name, host and port, and who asks it; or why that cannot be known.
-pub type Server = (Arc<str>, String, u16, Result<Account, String>);
-
 /// What holds data, as configured.
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
@@ -31,7 +28,7 @@ pub struct Stores {
     /// Sentinels, by their addresses.
     pub sentinels: Vec<(Arc<str>, Place)>,
     /// Servers with replicas.
-    pub replicas: Vec<Server>,
+    pub replicas: Vec<ReplicaServer>,
     /// Storage nodes, and what `ssh` takes for them.
     pub storage: Vec<(Arc<str>, String)>,
     /// The volumes that are looked at; none: all.
@@ -40,6 +37,19 @@ pub struct Stores {
     pub every: Duration,
     /// The same of storage nodes.
     pub storage_every: Duration,
+}
+
+/// A server with replicas, or one of them.
+#[derive(Clone, Debug)]
+pub struct ReplicaServer {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Who asks; or why that cannot be known.
+    pub by: Result<Account, String>,
 }
 
 impl Stores {
@@ -55,7 +65,7 @@ impl Stores {
         };
         let mut all = of(ComponentKind::Redis, self.redis.iter().map(|(name, _)| name).collect());
         all.extend(of(ComponentKind::Sentinel, self.sentinels.iter().map(|(name, _)| name).collect()));
-        all.extend(of(ComponentKind::Replica, self.replicas.iter().map(|(name, ..)| name).collect()));
+        all.extend(of(ComponentKind::Replica, self.replicas.iter().map(|server| &server.name).collect()));
         all.extend(of(ComponentKind::StorageNode, self.storage.iter().map(|(name, _)| name).collect()));
         all.extend(of(ComponentKind::Volume, self.volumes.iter().collect()));
         all
@@ -94,7 +104,7 @@ fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>
             tasks.spawn(redis::watch(key, what, place, wire.clone(), every, into.clone()));
         }
     }
-    for (name, host, port, by) in stores.replicas {
+    for ReplicaServer { name, host, port, by } in stores.replicas {
         let key = ComponentKey::new(ComponentKind::Replica, name);
         tasks.spawn(follow_replica(key, (host, port), by, wire.clone(), every, into.clone()));
     }

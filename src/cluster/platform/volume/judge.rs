@@ -73,7 +73,7 @@ fn node(key: &ComponentKey, component: &Component, said: Option<&StorageFacts>) 
             Some(Trouble::Denied) => {
                 "see `wheelhouse help platform`: the key, the known host, the script on the node"
             }
-            Some(Trouble::Refused) => "on it: `systemctl status glusterd`. Its bricks may serve all the same",
+            Some(Trouble::Other) => "on it: `systemctl status glusterd`. Its bricks may serve all the same",
             _ => "see whether the machine answers; its bricks are not known until it does",
         };
         let judged = judged(LinkState::Warning, format!("does not tell its state: {why}"));
