@@ -154,7 +154,7 @@ async fn a_host_it_does_not_know_and_workers_that_hang_are_told_apart() {
     let edge = Edge::start(&house.issue(&["globex.example.test"], (2026, 11, 20), (2027, 2, 18)));
     let seen = look(&[edge.at], &house.roots()).await;
     assert!(seen[0].text.starts_with("presents a certificate for globex.example.test"), "{}", seen[0].text);
-    let now = jiff::Timestamp::now();
+    let now = Timestamp::now();
     let at = [edge.at.to_string()];
     let unknown = ["initech.example.test".into()];
     let seen =

@@ -327,15 +327,15 @@ fn behind(seen: &Snapshot, ground: &Ground) -> Option<String> {
         let conditions = now["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
         let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
         let known = seen.pods.get(&key(now)).filter(|pod| pod.uid.as_str() == text(now, "/metadata/uid"));
-        !known.is_some_and(|pod| {
-            pod.ready == ready
-                && pod.deleting.is_some() == now["metadata"]["deletionTimestamp"].is_string()
-                && pod.node.as_ref().map_or("", |node| node.as_str()) == text(now, "/spec/nodeName")
+        known.is_none_or(|pod| {
+            pod.ready != ready
+                || pod.deleting.is_some() != now["metadata"]["deletionTimestamp"].is_string()
+                || pod.node.as_ref().map_or("", |node| node.as_str()) != text(now, "/spec/nodeName")
         })
     };
     let deployment = |now: &&Arc<Value>| {
         let version = text(now, "/metadata/resourceVersion");
-        !seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
+        seen.deployments.get(&key(now)).is_none_or(|known| known.resource_version.as_str() != version)
     };
     ground.cluster.with_world(|w| {
         let pod = w.store.list(Kind::POD, None).find(pod);
