@@ -155,8 +155,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         }
         (_, []) if entry.command == Command::Timeline => go(app, &Place::Timeline, now),
         (_, []) if entry.command == Command::Recovery => {
-            if app.world.seen.galera.is_empty() {
-                return Err("no members are configured: name them under [galera] members".into());
+            let seen = &app.world.seen;
+            if seen.galera.is_empty() && seen.around.replicas.is_empty() {
+                let text = "neither members of Galera nor servers with replicas are configured: name them under [galera] members or [[platform.replicas]]";
+                return Err(text.into());
             }
             go(app, &Place::Recovery, now);
         }

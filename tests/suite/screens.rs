@@ -22,6 +22,7 @@ mod moves;
 mod objects;
 mod picture;
 mod places;
+mod platform;
 mod pump;
 mod replays;
 mod resize;

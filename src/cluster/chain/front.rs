@@ -283,17 +283,21 @@ impl Front {
             return said.unknown(Part::IngressNode, || "not looked at yet".to_owned());
         }
         let serving = replies.iter().filter(|(_, reply)| node::serves(reply)).count();
+        let know = || match (serving, self.nodes.len()) {
+            (1, 1) => "the ingress node knows it".to_owned(),
+            (n, of) if n == of => format!("all {n} ingress nodes know it"),
+            (1, of) => format!("1 of {of} ingress nodes knows it"),
+            (n, of) => format!("{n} of {of} ingress nodes know it"),
+        };
         if serving == replies.len() {
-            return said.ok(Part::IngressNode, || {
-                let down =
-                    if down.is_empty() { String::new() } else { format!(", {} answer nothing", down.len()) };
-                format!("{} of {} know it{down}", serving, count(self.nodes.len(), "ingress node"))
+            return said.ok(Part::IngressNode, || match down.len() {
+                0 => know(),
+                1 => format!("{}, 1 does not answer", know()),
+                n => format!("{}, {n} do not answer", know()),
             });
         }
         if serving > 0 {
-            return said.say(Part::IngressNode, LinkState::Warning, || {
-                format!("{} of {} know it", serving, count(self.nodes.len(), "ingress node"))
-            });
+            return said.say(Part::IngressNode, LinkState::Warning, know);
         }
         let unknown = replies.iter().all(|(_, reply)| matches!(reply, Reply::Answered(_, true)));
         let text = match (unknown, &replies[0]) {

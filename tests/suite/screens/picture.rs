@@ -69,6 +69,20 @@ pub fn check_all() {
         c.keys(&format!("4 {keys}"));
         check(name, &c);
     }
+    for (name, size, keys) in [("platform-dark", (120, 32), "p l a t f o r m"), ("reach-dark", (100, 30), "")]
+    {
+        let mut c = Cockpit::seeing(super::platform::around(), size, |_| {});
+        match keys {
+            "" => {
+                c.keys("/ g l o b enter enter");
+                while !c.text().contains("DNS") {
+                    c.keys("tab");
+                }
+            }
+            keys => drop(c.keys(&format!(": {keys} enter j j"))),
+        }
+        check(name, &c);
+    }
     for (name, size, theme, make) in PICTURES {
         let mut c = Cockpit::with(NIGHT, size, |setup| setup.theme = theme.into());
         make(&mut c);

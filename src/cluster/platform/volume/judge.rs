@@ -90,10 +90,9 @@ fn node(key: &ComponentKey, component: &Component, said: Option<&StorageFacts>) 
     let own = || said.volumes.iter().flat_map(|v| &v.bricks).filter_map(|brick| brick.own.as_ref());
     let up = own().filter(|brick| brick.started).count();
     if all.is_empty() {
-        all.push(judged(
-            LinkState::Ok,
-            format!("tells its state, {up} of {} run", count(own().count(), "brick")),
-        ));
+        let bricks = count(own().count(), "brick");
+        let running = if up == own().count() { bricks } else { format!("{up} of {bricks}") };
+        all.push(judged(LinkState::Ok, format!("tells its state, {running} running")));
     }
     if let Some(first) = all.first_mut() {
         first.numbers = vec![

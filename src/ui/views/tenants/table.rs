@@ -6,7 +6,7 @@ use super::{
     rows::Row,
 };
 use crate::{
-    cluster::{Chain, NodeName, Severity},
+    cluster::{Chain, NodeName, Outside, Severity},
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -137,6 +137,9 @@ impl Tenants {
             let parked = row.judged.tenant.desired() == 0;
             let (sign, word, role) = match worst {
                 _ if parked => ("–", "", Role::Faint),
+                None if Outside::of(cx.seen).hosts_of(&row.judged.tenant.name).is_empty() => {
+                    ("–", "", Role::Faint)
+                }
                 None => ("✓", "ok", Role::Faint),
                 Some((state, part)) => (chrome::link(state).0, part.word(), chrome::role(state.severity())),
             };
