@@ -33,7 +33,7 @@ pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
 pub use growth::Growth;
 pub use look::{Asked, Found, Looked, Reply, Spot};
-pub use loss::{PlatformLoss, lost_with, machines};
+pub use loss::{PlatformLoss, lost_with, machines, runs_on};
 pub use node::IngressNodeFacts;
 pub use registry::RegistryFacts;
 

@@ -30,11 +30,11 @@ impl PlatformLoss {
     }
 }
 
-/// The components that run on a machine, by the configuration; ingress nodes by their addresses.
-fn on<'a>(seen: &'a Snapshot, machine: &NodeName) -> Vec<&'a ComponentKey> {
-    let around = &seen.around;
+/// Whether a component runs on a machine, by the configuration; ingress nodes by their addresses.
+pub fn runs_on(seen: &Snapshot, key: &ComponentKey, machine: &NodeName) -> bool {
+    let (around, name) = (&seen.around, &*key.name);
     let here = |of: &Option<NodeName>| of.as_ref() == Some(machine);
-    let named = |kind: ComponentKind, name: &str| match kind {
+    match key.kind {
         ComponentKind::Edge => around
             .edges
             .iter()
@@ -54,8 +54,12 @@ fn on<'a>(seen: &'a Snapshot, machine: &NodeName) -> Vec<&'a ComponentKey> {
         | ComponentKind::Volume
         | ComponentKind::Sentinel
         | ComponentKind::Registry => false,
-    };
-    seen.platform.items.keys().filter(|key| named(key.kind, &key.name)).collect()
+    }
+}
+
+/// The components that run on a machine.
+fn on<'a>(seen: &'a Snapshot, machine: &NodeName) -> Vec<&'a ComponentKey> {
+    seen.platform.items.keys().filter(|key| runs_on(seen, key, machine)).collect()
 }
 
 /// Machines that components run on, by the configuration.

@@ -7,7 +7,7 @@ use super::{answers, counted};
 use crate::{
     cluster::{
         LinkState, Subject,
-        platform::{ComponentKey, Platform, Row},
+        platform::{ComponentKey, ComponentKind, Platform, Row, runs_on},
     },
     ui::{
         action::Action,
@@ -79,6 +79,16 @@ impl PlatformView {
 
     fn selected(&self) -> Option<&Row> {
         self.platform.get(self.list.selected()?)
+    }
+
+    /// Where the selected one leads: servers with replicas to the failover sheet, what runs on a node to that node.
+    fn opened(&self, cx: &Cx<'_>) -> Option<Place> {
+        let key = self.list.selected()?;
+        let node = || cx.seen.nodes.items.keys().find(|node| runs_on(cx.seen, key, node)).cloned();
+        match key.kind {
+            ComponentKind::Replica => Some(Place::Recovery),
+            _ => node().map(Place::Node),
+        }
     }
 
     fn keeps(&self, row: &Row) -> bool {
@@ -154,11 +164,20 @@ impl View for PlatformView {
         if self.list.go(command, shown.len(), Self::page(cx), |i| all[shown[i]].key.clone()) {
             return None;
         }
-        if command == Command::Escape {
-            self.filter.clear();
-            self.refresh(cx);
+        match command {
+            Command::Open => return self.opened(cx).map(Action::Go),
+            Command::Escape => {
+                self.filter.clear();
+                self.refresh(cx);
+            }
+            _ => {}
         }
         None
+    }
+
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let closed = command == Command::Open && self.opened(cx).is_none();
+        closed.then(|| "all that is known of it is shown below: no node of the cluster is its machine".into())
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {

@@ -14,9 +14,19 @@ use super::{
 pub type Screen = (&'static str, fn((u16, u16)) -> Cockpit);
 
 /// All of them.
-pub const SCREENS: [Screen; 32] = [
+pub const SCREENS: [Screen; 34] = [
     ("tenants", |size| at(size, "1")),
     ("tenants of a bad night", |size| Cockpit::of(NIGHT, size)),
+    ("platform", |size| {
+        let mut c = Cockpit::seeing(super::platform::around(), size, |_| {});
+        c.keys(": p l a t f o r m enter j j");
+        c
+    }),
+    ("failover sheet", |size| {
+        let mut c = Cockpit::seeing(super::platform::around(), size, |_| {});
+        c.keys(": r e c o v e r y enter");
+        c
+    }),
     ("tenant: pods", |size| at(size, "1 enter")),
     ("tenant: events", |size| {
         let mut c = at(size, "1 enter");

@@ -282,6 +282,19 @@ fn a_component_leads_to_what_is_found_of_it_and_is_copied() {
     c.keys("enter enter");
     let selected = c.text().lines().find(|l| l.starts_with('›')).map(str::to_owned).unwrap_or_default();
     assert!(c.app.place() == Place::Platform && selected.contains("edge-2"), "{}", c.text());
+    // A server with replicas leads to the failover sheet, what runs on a node to that node.
+    for (filter, place) in [
+        ("db-2", Place::Recovery),
+        ("worker-1", Place::Node("worker-1".into())),
+        ("redis-1", Place::Platform),
+    ] {
+        c.typed(":platform");
+        c.keys("enter");
+        c.typed(&format!("/{filter}"));
+        c.keys("enter enter");
+        assert_eq!(c.app.place(), place, "{}", c.text());
+    }
+    assert!(c.text().contains("all that is known of it is shown below"), "{}", c.text());
     // Nothing is configured: it says how.
     let mut c = Cockpit::of(NIGHT, (80, 24));
     c.typed(":platform");
