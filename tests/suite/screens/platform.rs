@@ -289,7 +289,7 @@ fn a_component_leads_to_what_is_found_of_it_and_is_copied() {
         ("redis-1", Place::Platform),
     ] {
         c.typed(":platform");
-        c.keys("enter");
+        c.keys("enter esc");
         c.typed(&format!("/{filter}"));
         c.keys("enter enter");
         assert_eq!(c.app.place(), place, "{}", c.text());
