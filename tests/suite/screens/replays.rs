@@ -31,6 +31,9 @@ macro_rules! look {
     };
 }
 
+/// Seconds from moment to moment: as often as measurements are recorded, so that each moment has its own.
+const APART: i64 = 120;
+
 /// A bad night in the order of time, a minute and more apart: pods fail and come back, a node goes, the database loses its
 /// quorum, measurements change, a source is lost.
 fn bad_night() -> Vec<Snapshot> {
@@ -38,14 +41,14 @@ fn bad_night() -> Vec<Snapshot> {
     let push = |mut seen: Snapshot, all: &mut Vec<Snapshot>| {
         let place = i64::try_from(all.len()).unwrap();
         seen.revision = 1 + u64::try_from(place).unwrap();
-        seen.at = now() + SignedDuration::from_secs(90 * place);
+        seen.at = now() + SignedDuration::from_secs(APART * place);
         all.push(seen);
     };
     push(night(NIGHT), &mut all);
     // The same cluster goes on: what has not changed is the same object.
     let mut seen = all[0].clone();
     for round in 0..12_u64 {
-        let at = now() + SignedDuration::from_secs(90 * (1 + round as i64));
+        let at = now() + SignedDuration::from_secs(APART * (1 + round as i64));
         let usage: Vec<(Key, Usage)> = seen
             .pods
             .values()
@@ -159,7 +162,7 @@ fn any_moment_is_the_same_from_wherever_one_comes() {
     for round in 0..40 {
         let mut seen = all[12].clone();
         seen.revision = 100 + round;
-        seen.at = now() + SignedDuration::from_secs(3_000 + 90 * round as i64);
+        seen.at = now() + SignedDuration::from_secs(3_000 + APART * round as i64);
         all.push(seen);
     }
     recorded(&all, &path);
@@ -298,7 +301,8 @@ fn what_was_recorded_is_evidence_for_the_right_size() {
     let mut all = vec![night(NIGHT)];
     for round in 1..40_u64 {
         let mut seen = all[all.len() - 1].clone();
-        (seen.revision, seen.at) = (seen.revision + 1, now() + SignedDuration::from_secs(90 * round as i64));
+        (seen.revision, seen.at) =
+            (seen.revision + 1, now() + SignedDuration::from_secs(APART * round as i64));
         let memory = |pod: &Pod| {
             let each = pod.spec.containers.iter();
             each.map(|c| (c.name.clone(), (Cpu(10), Memory((400 + round) << 20)))).collect()
