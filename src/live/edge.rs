@@ -39,7 +39,7 @@ pub async fn served(
     for address in addresses {
         places.extend(resolved(address).await?);
     }
-    let certificates = Certificates::new(roots.clone());
+    let certificates = Certificates::new(Some(roots.clone()));
     // The addresses side by side, the hosts of each one after the other: one that does not answer is told after a few.
     let of = async |(address, at): &(Arc<str>, SocketAddr)| {
         let mut all = Vec::with_capacity(hosts.len());
@@ -115,7 +115,8 @@ async fn resolved(typed: &str) -> Result<Vec<(Arc<str>, SocketAddr)>, String> {
 /// Certificates that were presented, each judged once: what it says and whether it is trusted does not change.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    roots: Roots,
+    /// `None`: it is not known whom to trust, and trust is not judged.
+    roots: Option<Roots>,
     known: Mutex<HashMap<String, Presented>>,
 }
 
@@ -123,7 +124,7 @@ pub(super) struct Certificates {
 const REMEMBERED: usize = 20_000;
 
 impl Certificates {
-    pub(super) fn new(roots: Roots) -> Self {
+    pub(super) fn new(roots: Option<Roots>) -> Self {
         Self { roots, known: Mutex::default() }
     }
 
@@ -133,7 +134,7 @@ impl Certificates {
         if let Some(known) = known().get(&whole) {
             return Ok(known.clone());
         }
-        let read = presented(chain, &self.roots)?;
+        let read = presented(chain, self.roots.as_ref())?;
         let mut known = known();
         if known.len() >= REMEMBERED {
             known.clear();
@@ -163,7 +164,7 @@ fn called(name: &X509Name<'_>) -> Arc<str> {
     common.map_or_else(|| name.to_string().into(), Into::into)
 }
 
-fn presented(chain: &[Vec<u8>], roots: &Roots) -> Result<Presented, String> {
+fn presented(chain: &[Vec<u8>], roots: Option<&Roots>) -> Result<Presented, String> {
     let der = chain.first().ok_or("no certificate is presented")?;
     let (_, read) =
         X509Certificate::from_der(der).map_err(|why| format!("its certificate is not understood: {why}"))?;
@@ -191,7 +192,7 @@ fn presented(chain: &[Vec<u8>], roots: &Roots) -> Result<Presented, String> {
         not_before,
         not_after,
         serial: read.raw_serial_as_string().into(),
-        distrusted: roots.distrust(chain, &own, within).map(Into::into),
+        distrusted: roots.and_then(|roots| roots.distrust(chain, &own, within)).map(Into::into),
         fingerprint: tls::fingerprint(der).into(),
     })
 }

@@ -16,7 +16,7 @@ mod stores;
 mod stub;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -60,6 +60,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const STUB_EVERY: Duration = Duration::from_secs(10);
 /// What is wrong is looked at again after this at the earliest.
 const BROKEN_EVERY: Duration = Duration::from_secs(5);
+/// An application that failed once is asked again after this, and then told.
+const DOUBT: Duration = Duration::from_secs(30);
 /// What is said of a place changes this often, while it answers.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// So many rounds lie between two looks at a name, and at what an ingress node says to a host that nobody has.
@@ -172,7 +174,9 @@ struct Gone;
 
 struct Poller {
     configured: Configured,
-    certificates: Result<Arc<Certificates>, String>,
+    certificates: Arc<Certificates>,
+    /// Why it is not known whom to trust.
+    trust: Option<Arc<str>>,
     seen: watch::Receiver<Arc<Snapshot>>,
     /// What the hosts were taken from, and when.
     basis: Option<Basis>,
@@ -185,6 +189,8 @@ struct Poller {
     /// What was found of each host, and when it was last looked at.
     looks: HashMap<Spot, (Looked, Timestamp)>,
     hosts: BTreeSet<Arc<str>>,
+    /// What was found wrong once, where one slow answer is no news.
+    doubted: HashSet<Spot>,
 }
 
 impl Poller {
@@ -193,10 +199,13 @@ impl Poller {
         seen: watch::Receiver<Arc<Snapshot>>,
         into: mpsc::Sender<Observation>,
     ) -> Self {
-        let certificates =
-            Roots::read(configured.ca.as_deref()).map(|roots| Arc::new(Certificates::new(roots)));
+        let (roots, trust) = match Roots::read(configured.ca.as_deref()) {
+            Ok(roots) => (Some(roots), None),
+            Err(why) => (None, Some(why.into())),
+        };
         let mut poller = Self {
-            certificates,
+            certificates: Arc::new(Certificates::new(roots)),
+            trust,
             seen,
             basis: None,
             gathered: 0,
@@ -207,6 +216,7 @@ impl Poller {
             places: BTreeMap::new(),
             looks: HashMap::new(),
             hosts: BTreeSet::new(),
+            doubted: HashSet::new(),
             configured,
         };
         let Configured { edges, floating, nodes, .. } = poller.configured.clone();
@@ -364,23 +374,15 @@ impl Poller {
                 (ComponentKind::IngressNode, Job::Control(_) | Job::Alive(_)) => {
                     request::get(address, &host, &path).await.map(Outcome::Answer).map_err(Into::into)
                 }
-                (ComponentKind::IngressNode, _) => match request::get(address, &host, &path).await {
-                    Ok(answer) => Ok(Outcome::Found(Found::Http(reply(&answer, control.as_ref())))),
-                    Err(request::Fault::NotHttp) => Ok(Outcome::Found(Found::Http(Reply::NotHttp))),
-                    Err(fault) => Err(fault.into()),
-                },
-                _ => {
-                    let looked = tls::look(address, &host, &path).await;
-                    match (looked, &certificates) {
-                        (Err(tls::Fault::Refused), _) => Err(place::Silence::refused()),
-                        (Err(tls::Fault::Unreachable(why)), _) => Err(place::Silence::unreachable(&why)),
-                        (Err(tls::Fault::Silent), _) => Err(place::Silence::silent()),
-                        (_, Err(why)) => Ok(Outcome::Found(Found::Tls(Look::Handshake(why.as_str().into())))),
-                        (looked, Ok(certificates)) => {
-                            Ok(Outcome::Found(Found::Tls(convert(looked, certificates))))
-                        }
-                    }
+                (ComponentKind::IngressNode, _) => {
+                    said_by_node(request::get(address, &host, &path).await, control.as_ref())
                 }
+                _ => match tls::look(address, &host, &path).await {
+                    Err(tls::Fault::Refused) => Err(place::Silence::refused()),
+                    Err(tls::Fault::Unreachable(why)) => Err(place::Silence::unreachable(&why)),
+                    Err(tls::Fault::Silent) => Err(place::Silence::silent()),
+                    looked => Ok(Outcome::Found(Found::Tls(convert(looked, &certificates)))),
+                },
             };
             Done { job, address: Some(address), found }
         });
@@ -398,7 +400,14 @@ impl Poller {
             self.schedule.again(&job, now + jittered(millis(STUB_EVERY)));
             return Ok(());
         }
-        if let Some(place) = job.place().and_then(|key| self.places.get_mut(key)) {
+        // The host may be what hangs: the node speaks for itself where it is asked for a host that nobody has.
+        let hangs = matches!(&found, Ok(Outcome::Found(Found::Http(Reply::Silent))));
+        if let Some(key) = job.place().filter(|_| hangs) {
+            if self.places.get(key).is_some_and(|place| !place.is_up()) {
+                self.schedule.close(key, now);
+            }
+            self.schedule.hasten(&Job::Control(key.clone()));
+        } else if let Some(place) = job.place().and_then(|key| self.places.get_mut(key)) {
             let key = place.component.name.clone();
             let up = place.heard(address, found.as_ref().err(), at);
             if up {
@@ -415,14 +424,29 @@ impl Poller {
                 again = every * u64::from(SELDOM);
             }
             // What it says to a host that nobody has comes before what it says to others.
-            (Job::Control(_), Err(_)) => again = 0,
+            (Job::Control(_), Err(_)) => {
+                self.schedule.again(&job, 0);
+                return Ok(());
+            }
+            // The place is at fault, and what the application answered before is no longer known.
+            (Job::Look(spot), Err(_)) if spot.asked == Asked::Deep => {
+                again = millis(DOUBT);
+                if self.looks.remove(spot).is_some() {
+                    self.tell(Observation::Look(Seen::Gone(spot.clone()))).await?;
+                }
+            }
+            (Job::Look(spot), Ok(Outcome::Found(found))) if self.is_doubted(spot, &found) => {
+                again = millis(if spot.asked == Asked::Deep { DOUBT } else { BROKEN_EVERY });
+            }
             (Job::Look(spot), Ok(Outcome::Found(found))) => {
                 again = match &spot.asked {
                     Asked::Resolver => every * u64::from(SELDOM),
                     Asked::Deep => self.configured.deep.as_ref().map_or(every, |(_, every)| millis(*every)),
                     Asked::At(_) => every,
                 };
-                if is_wrong(&found, &spot.host, at) && spot.asked != Asked::Deep {
+                if spot.asked == Asked::Deep && may_pass(spot, &found) {
+                    again = (again / 6).max(millis(DOUBT)).min(again);
+                } else if is_wrong(&found, &spot.host, at) && spot.asked != Asked::Deep {
                     again = (every / 6).max(millis(BROKEN_EVERY)).min(again);
                 }
                 if self.hosts.contains(&spot.host) {
@@ -433,6 +457,15 @@ impl Poller {
         }
         self.schedule.again(&job, now + jittered(again));
         Ok(())
+    }
+
+    /// Whether something was found that may pass, for the first time in a row: it is looked at again before it is told.
+    fn is_doubted(&mut self, spot: &Spot, found: &Found) -> bool {
+        if !may_pass(spot, found) {
+            self.doubted.remove(spot);
+            return false;
+        }
+        self.hosts.contains(&spot.host) && self.doubted.insert(spot.clone())
     }
 
     /// Keeps what was found of a host, and tells it where it is something else than before.
@@ -474,6 +507,7 @@ impl Poller {
         for gone in self.hosts.iter().filter(|host| !hosts.contains(*host)).cloned().collect::<Vec<_>>() {
             for spot in self.spots(&gone) {
                 self.schedule.remove(&Job::Look(spot.clone()));
+                self.doubted.remove(&spot);
                 if self.looks.remove(&spot).is_some() {
                     self.tell(Observation::Look(Seen::Gone(spot))).await?;
                 }
@@ -570,6 +604,7 @@ impl Poller {
                 self.hosts.iter().map(|host| Spot { host: host.clone(), asked: Asked::At(key.clone()) });
             let mut round = crate::cluster::platform::edge::Round {
                 hosts: u32::try_from(self.hosts.len()).unwrap_or(u32::MAX),
+                trust: self.trust.clone(),
                 ..Default::default()
             };
             for (_, at) in looks.filter_map(|spot| self.looks.get(&spot)) {
@@ -606,9 +641,33 @@ fn jittered(span: u64) -> u64 {
 fn is_wrong(found: &Found, host: &Arc<str>, now: Timestamp) -> bool {
     match found {
         Found::Names(names) => names.is_err(),
+        Found::Untold(_) => true,
         Found::Http(reply) => !node::serves(reply),
         Found::Tls(look) => Served::of("".into(), host.clone(), look, now).state == LinkState::Broken,
     }
+}
+
+/// One slow answer, or one while pods are replaced, says little of an application.
+fn may_pass(spot: &Spot, found: &Found) -> bool {
+    match (&spot.asked, found) {
+        (Asked::Deep, Found::Tls(Look::Presented(_, answer))) => !matches!(answer, Ok(..500)),
+        (_, Found::Http(reply)) => *reply == Reply::Silent,
+        _ => false,
+    }
+}
+
+/// What an ingress node says of a host. One that takes the request and is silent says nothing of itself.
+fn said_by_node(
+    answer: Result<request::Answer, request::Fault>,
+    control: Option<&request::Answer>,
+) -> Result<Outcome, place::Silence> {
+    let reply = match answer {
+        Ok(answer) => reply(&answer, control),
+        Err(request::Fault::NotHttp) => Reply::NotHttp,
+        Err(request::Fault::Silent) => Reply::Silent,
+        Err(fault) => return Err(fault.into()),
+    };
+    Ok(Outcome::Found(Found::Http(reply)))
 }
 
 /// What an ingress node answers; and whether that is what it answers for a host that nobody has.
@@ -636,14 +695,34 @@ async fn resolved(host: &str, port: u16, known: Option<SocketAddr>) -> Result<So
 
 /// The addresses that a name leads to, by the resolver of this machine.
 async fn names(host: &str) -> Found {
-    Found::Names(match timeout(tls::WITHIN, lookup_host((host, 443))).await {
+    match timeout(tls::WITHIN, lookup_host((host, 443))).await {
         Ok(Ok(all)) => {
             let all: BTreeSet<_> = all.map(|address| address.ip().to_string()).collect();
-            Ok(all.into_iter().map(Into::into).collect())
+            Found::Names(Ok(all.into_iter().map(Into::into).collect()))
         }
-        Ok(Err(why)) => Err(why.to_string().into()),
-        Err(_) => Err(format!("no answer within {} s", tls::WITHIN.as_secs()).into()),
-    })
+        Ok(Err(why)) => unresolved(&why.to_string()),
+        Err(_) => Found::Untold(format!("no answer within {} s", tls::WITHIN.as_secs()).into()),
+    }
+}
+
+/// What the system says when a name is not there (EAI_NONAME, EAI_NODATA), by glibc, musl and macOS. All else is about the
+/// resolver: it is silent, or fails.
+const NO_SUCH_NAME: [&str; 6] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "Name has no usable address",
+    "nodename nor servname provided",
+    "No address associated with nodename",
+];
+
+/// What it means that a name is not resolved, by what the system says.
+fn unresolved(why: &str) -> Found {
+    if NO_SUCH_NAME.iter().any(|said| why.contains(said)) {
+        Found::Names(Err(why.into()))
+    } else {
+        Found::Untold(why.into())
+    }
 }
 
 #[cfg(test)]

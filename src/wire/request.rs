@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -63,9 +63,14 @@ pub async fn get(address: SocketAddr, host: &str, path: &str) -> Result<Answer, 
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         user_agent()
     );
-    let answer = async {
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut read = Vec::new();
+    answer(&mut stream, request.as_bytes()).await
+}
+
+/// The answer to a request, as far as it comes in time.
+async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> Result<Answer, Fault> {
+    let mut read = Vec::new();
+    let reading = async {
+        stream.write_all(request).await.ok()?;
         let mut part = [0; 4096];
         while read.len() < LIMIT && !is_whole(&read) {
             match stream.read(&mut part).await {
@@ -73,12 +78,14 @@ pub async fn get(address: SocketAddr, host: &str, path: &str) -> Result<Answer, 
                 _ => break,
             }
         }
-        Some(read)
+        Some(())
     };
-    match timeout(WITHIN, answer).await {
+    match timeout(WITHIN, reading).await {
+        // A status that came counts, whatever becomes of the body.
+        Err(_) if read.contains(&b'\n') => parsed(&read).ok_or(Fault::NotHttp),
         Err(_) => Err(Fault::Silent),
         Ok(None) => Err(Fault::NotHttp),
-        Ok(Some(read)) => parsed(&read).ok_or(Fault::NotHttp),
+        Ok(Some(())) => parsed(&read).ok_or(Fault::NotHttp),
     }
 }
 
@@ -119,5 +126,18 @@ mod tests {
         assert_eq!(parsed(whole), Some(Answer { status: 404, body: b"abc".to_vec() }));
         assert_eq!(parsed(b"HTTP/1.1 204\r\n\r\n").map(|answer| answer.status), Some(204));
         assert_eq!((parsed(b"220 mail ready\r\n"), parsed(b"")), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_came_counts_where_its_body_does_not_come() {
+        let ask = async |said: &[u8]| {
+            let (mut ours, mut theirs) = tokio::io::duplex(1 << 12);
+            theirs.write_all(said).await.expect("it is written");
+            answer(&mut ours, b"GET / HTTP/1.1\r\n\r\n").await
+        };
+        let slow = ask(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+        assert_eq!(slow, Ok(Answer { status: 200, body: b"abc".to_vec() }));
+        assert_eq!(ask(b"").await, Err(Fault::Silent));
+        assert_eq!(ask(b"HTTP/1.1 20").await, Err(Fault::Silent), "half a status is none");
     }
 }

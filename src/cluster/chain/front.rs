@@ -89,8 +89,12 @@ impl Front {
 
     /// Where the name leads, as the resolver of this machine has it.
     fn name(&self, seen: &Snapshot, host: &Arc<str>, said: &mut Said) {
-        let Some(Found::Names(names)) = seen.found(host, Asked::Resolver).map(|looked| &looked.found) else {
-            return said.unknown(Part::Dns, || "not looked up yet".to_owned());
+        let names = match seen.found(host, Asked::Resolver).map(|looked| &looked.found) {
+            Some(Found::Names(names)) => names,
+            Some(Found::Untold(why)) => {
+                return said.unknown(Part::Dns, || format!("the resolver here does not tell: {why}"));
+            }
+            _ => return said.unknown(Part::Dns, || "not looked up yet".to_owned()),
         };
         let all = match names {
             Ok(all) => all,
@@ -110,7 +114,7 @@ impl Front {
         let floats = |name: &&&str| **name == "the floating address";
         match called.as_slice() {
             [] if self.resolves => said.say(Part::Dns, LinkState::Warning, || {
-                format!("leads to {}, which is none of the edges, as other hosts do", listed())
+                format!("leads to {}, which is none of the edges; other hosts lead to an edge", listed())
             }),
             [] => said.unknown(Part::Dns, || format!("leads to {}, which is none of the edges", listed())),
             some if !self.floating.is_empty() && some.iter().all(|name| !floats(&name)) => {
@@ -221,7 +225,8 @@ impl Front {
         } else {
             all.iter().max_by_key(|one| one.state).unwrap_or(&all[0])
         };
-        let who = if alike && all.len() > 1 { "every edge" } else { &*worst.address };
+        let same = all.len() > 1 && all.iter().all(|one| one.text == worst.text);
+        let who = if same { "every edge" } else { &*worst.address };
         let text = format!("{who} {}", worst.text);
         let state = if ends_here { LinkState::Broken } else { worst.state.min(LinkState::Warning) };
         let term = worst.certificate.as_ref().filter(|one| one.is_for(host) && one.distrusted.is_none());
@@ -296,28 +301,50 @@ impl Front {
                 n => format!("{}, {n} do not answer", know()),
             });
         }
+        let silent = replies.iter().find(|(_, reply)| *reply == Reply::Silent);
+        let hangs =
+            |key: &ComponentKey| format!("{} takes the request and does not answer in time", key.name);
         if serving > 0 {
-            return said.say(Part::IngressNode, LinkState::Warning, know);
+            return said.say(Part::IngressNode, LinkState::Warning, || match silent {
+                Some((key, _)) => format!("{}; {}", know(), hangs(key)),
+                None => know(),
+            });
         }
-        let unknown = replies.iter().all(|(_, reply)| matches!(reply, Reply::Answered(_, true)));
-        let text = match (unknown, &replies[0]) {
-            (true, _) => "no ingress node knows it: each answers as for a host that nobody has".to_owned(),
-            (false, (key, Reply::Answered(status, _))) => {
-                format!("{} answers {status}: it knows no ready endpoint", key.name)
-            }
-            (false, (key, _)) => format!("{} does not answer in HTTP", key.name),
+        // The file may be missing, and the application answer that as the controller does for a host that nobody has.
+        let Some((key, reply)) = replies.iter().find(|(_, reply)| !matches!(reply, Reply::Answered(_, true)))
+        else {
+            let who = if replies.len() == 1 { "the ingress node" } else { "each ingress node" };
+            return said.say(Part::IngressNode, LinkState::Warning, || {
+                format!(
+                    "{who} answers 404, as for a host that nobody has: it does not know the host, or the file that \
+                     `path` names is not there"
+                )
+            });
         };
-        if !unknown && tenant.ready() == 0 {
+        let log = || format!("read its log: `wheelhouse logs {}`", tenant.name);
+        let controller = || {
+            "look at the log of the ingress controller, and whether it serves the class of the Ingress"
+                .to_owned()
+        };
+        let (text, remedy) = match reply {
+            Reply::Answered(status, _) => {
+                (format!("{} answers {status}: it knows no ready endpoint", key.name), controller())
+            }
+            Reply::Silent => (hangs(key), log()),
+            Reply::NotHttp => (format!("{} does not answer in HTTP", key.name), controller()),
+        };
+        if tenant.ready() == 0 {
             return said.say(Part::IngressNode, LinkState::Broken, || text);
         }
-        said.fault(NOT_SERVED, Part::IngressNode, LinkState::Broken, text).mend(
-            "look at the log of the ingress controller, and whether it serves the class of the Ingress",
-        );
+        said.fault(NOT_SERVED, Part::IngressNode, LinkState::Broken, text).mend(remedy);
     }
 
     /// What the application itself answers, where it is asked.
     pub(super) fn application(&self, seen: &Snapshot, tenant: &Tenant, host: &Arc<str>, said: &mut Said) {
-        let found = seen.found(host, Asked::Deep).filter(|_| tenant.desired() > 0);
+        // It is asked through a place that answers: without one what it answered is no longer so.
+        let up = |key: &ComponentKey| seen.platform.get(key).is_some_and(|one| one.now().is_some());
+        let asked = tenant.desired() > 0 && self.floating.iter().chain(&self.edges).any(up);
+        let found = seen.found(host, Asked::Deep).filter(|_| asked);
         let Some(Look::Presented(_, answer)) = found.and_then(|looked| looked.found.tls()) else { return };
         let text = match answer {
             Ok(status @ ..500) => return said.ok(Part::Application, || format!("answers {status}")),

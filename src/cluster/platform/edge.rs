@@ -4,14 +4,17 @@
 //! nginx without its paid additions tells nothing of what stands behind it, so that the counters say how busy it is and no
 //! more; whether a host is served is seen by asking for it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Component, ComponentKey, ComponentKind, Facts, Judged, few,
-    look::{AtHost, by_host},
+    look::{Asked, AtHost, by_host},
     lost, of_kind,
 };
 use crate::cluster::{
@@ -35,6 +38,8 @@ pub(in crate::cluster) const HUNG: &str = "platform-edge-hung";
 /// The share of all connections of its workers at which clients are soon refused: a request to a pod takes two, and the
 /// status counts those of clients alone.
 const SATURATED_AT: f64 = 0.4;
+/// So many of the last connections without an answer are told: one may be a packet that was lost.
+pub(super) const LOST: u32 = 2;
 /// A restart is told for so long.
 const RESTARTED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
@@ -73,6 +78,8 @@ pub struct Round {
     pub silent: u32,
     /// ... of so many.
     pub of: u32,
+    /// Why it is not known which certificates are to be trusted; `None`: it is.
+    pub trust: Option<Arc<str>>,
 }
 
 impl Dated for Round {
@@ -82,6 +89,14 @@ impl Dated for Round {
 }
 
 impl Round {
+    /// That trust is not judged, where it is not.
+    pub(super) fn untrusting(&self, key: &ComponentKey) -> Option<Judged> {
+        let why = self.trust.as_ref()?;
+        let text = format!("answers; whether its certificates are trusted is not known: {why}");
+        let remedy = "name a file that can be read with `ca` in [platform]";
+        Some(Judged::new(key, LinkState::Warning, text).remedy(remedy))
+    }
+
     pub(super) fn numbers(&self, now: Timestamp) -> Vec<(&'static str, String)> {
         let mut numbers = vec![("hosts", format!("{} of {}", self.looked, self.hosts))];
         numbers.extend(self.oldest.map(|oldest| ("oldest look", age(now, oldest))));
@@ -136,6 +151,11 @@ struct Hosts<'a> {
     /// It does not know them, and another edge does.
     unknown: Vec<&'a str>,
     knows: Option<&'a ComponentKey>,
+    /// It presents their certificate or none, and fails, where another edge answers.
+    failing: Vec<&'a str>,
+    serves: Option<&'a ComponentKey>,
+    /// How it fails, each way once.
+    how: BTreeSet<String>,
 }
 
 /// Judges all edges together.
@@ -173,14 +193,61 @@ fn down(lost: Judged, live: &[&ComponentKey]) -> Judged {
     Judged { state, text, ..lost }.rule(DOWN).remedy("look whether the machine is up, and start its proxy")
 }
 
+/// How an edge fails for a host, though its certificate may be right; `None`: it answers.
+fn failure(look: &Look) -> Option<String> {
+    match look {
+        Look::Presented(_, Ok(status @ 500..)) => Some(format!("answers {status}")),
+        Look::Presented(_, Err(why)) => Some(format!("does not answer a request: {why}")),
+        Look::Handshake(why) => Some(format!("fails in the TLS handshake: {why}")),
+        Look::NotTls => Some("speaks no TLS".to_owned()),
+        Look::Presented(_, Ok(_)) | Look::Refused | Look::Unreachable(_) | Look::Silent => None,
+    }
+}
+
+/// Adds to what is wrong where one edge fails for a host that another serves.
+fn failing<'a>(
+    seen: &'a Snapshot,
+    host: &'a Arc<str>,
+    looks: &[(&'a ComponentKey, &'a Look)],
+    all: &mut BTreeMap<&'a ComponentKey, Hosts<'a>>,
+) {
+    let is_for = |look: &Look| match look {
+        Look::Presented(certificate, _) => certificate.is_for(host),
+        _ => false,
+    };
+    let serves = |look: &Look| is_for(look) && failure(look).is_none();
+    for (key, look) in looks {
+        let Some(how) = failure(look) else { continue };
+        // A certificate for other hosts is told as such.
+        if matches!(look, Look::Presented(..)) && !is_for(look) {
+            continue;
+        }
+        let Some(looked) = seen.found(host, Asked::At((*key).clone())) else { continue };
+        // The other edge has been asked since: what failed everywhere for a while is no difference.
+        let asked_since = |other: &ComponentKey| {
+            let facts = seen.platform.get(other).and_then(|edge| facts(edge));
+            facts.and_then(|facts| facts.round.oldest).is_some_and(|oldest| oldest >= looked.since)
+        };
+        let other = looks.iter().find(|(other, look)| serves(look) && asked_since(other));
+        let Some((other, _)) = other else { continue };
+        let hosts = all.entry(*key).or_default();
+        hosts.failing.push(host);
+        hosts.serves = Some(*other);
+        hosts.how.insert(how);
+    }
+}
+
 fn compared<'a>(seen: &'a Snapshot, live: &[&'a ComponentKey]) -> BTreeMap<&'a ComponentKey, Hosts<'a>> {
     let mut all: BTreeMap<&ComponentKey, Hosts<'a>> = BTreeMap::new();
     for AtHost { host, at } in by_host(seen, &[ComponentKind::Edge]) {
-        let presented =
-            at.iter().filter(|(key, _)| live.contains(key)).filter_map(|(key, found)| match found.tls()? {
-                Look::Presented(certificate, _) => Some((*key, &**certificate)),
-                _ => None,
-            });
+        let looks = at.iter().filter(|(key, _)| live.contains(key));
+        let looks: Vec<(&ComponentKey, &Look)> =
+            looks.filter_map(|(key, found)| Some((*key, found.tls()?))).collect();
+        failing(seen, host, &looks, &mut all);
+        let presented = looks.iter().filter_map(|(key, look)| match look {
+            Look::Presented(certificate, _) => Some((*key, &**certificate)),
+            _ => None,
+        });
         let presented: Vec<(&ComponentKey, &Presented)> = presented.collect();
         let Some((newer, newest)) = newest(host, presented.iter().copied()) else { continue };
         for (key, certificate) in presented {
@@ -218,8 +285,16 @@ fn one(seen: &Snapshot, key: &ComponentKey, facts: &EdgeFacts, hosts: &Hosts<'_>
         let remedy = format!("configure it as {} is, and reload its proxy", knows.name);
         all.push(said(LinkState::Warning, text).rule(DIFFERS).remedy(remedy));
     }
+    if let Some(serves) = hosts.serves {
+        let how = hosts.how.iter().map(String::as_str).collect::<Vec<_>>();
+        let text =
+            format!("does not serve {} ({}), and {} does", few(&hosts.failing), few(&how), serves.name);
+        let remedy = format!("read its error log, and look whether it reaches what {} leads to", serves.name);
+        all.push(said(LinkState::Warning, text).rule(DIFFERS).remedy(remedy));
+    }
+    all.extend(facts.round.untrusting(key));
     let Round { silent, of, .. } = facts.round;
-    if silent > 0 {
+    if silent >= LOST {
         let text = format!("{silent} of its last {of} connections got no answer: a worker may hang");
         let remedy = "look at its workers (`ps`) and its error log, and reload the proxy";
         all.push(said(LinkState::Warning, text).rule(HUNG).remedy(remedy));

@@ -12,7 +12,7 @@ use super::{
     ComponentKey, ComponentKind, Facts, Judged,
     edge::{self, Round},
     few,
-    look::by_host,
+    look::{Asked, by_host},
     lost, of_kind,
 };
 use crate::cluster::{LinkState, Look, Snapshot, clocks::Dated};
@@ -70,14 +70,37 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
             continue;
         }
         let Some(Facts::Floating(facts)) = component.status.as_deref() else { continue };
-        all.push(held(seen, key, &live).numbers(facts.round.numbers(seen.at)));
+        all.push(held(seen, key, &facts.round, &live).numbers(facts.round.numbers(seen.at)));
+        // Where edges answer too, they tell it.
+        all.extend(facts.round.untrusting(key).filter(|_| live.is_empty()));
     }
     all
 }
 
-fn held(seen: &Snapshot, key: &ComponentKey, live: &[(&ComponentKey, &Arc<super::Component>)]) -> Judged {
+/// All looks at both places were made after each of the two was first found as it is now: a certificate that is renewed
+/// between two looks is no difference between the places.
+fn is_settled(seen: &Snapshot, host: &Arc<str>, places: [(&ComponentKey, &Round); 2]) -> bool {
+    let since = |key: &ComponentKey| Some(seen.found(host, Asked::At(key.clone()))?.since);
+    let last = places.iter().map(|(key, _)| since(key)).collect::<Option<Vec<_>>>();
+    let last = last.and_then(|since| since.into_iter().max());
+    last.is_some_and(|last| places.iter().all(|(_, round)| round.oldest.is_some_and(|oldest| oldest >= last)))
+}
+
+/// The address answers for some host as the one and not as the other.
+fn as_one<'a>(one: &Like<'a>, other: &Like<'a>) -> bool {
+    one.same.iter().any(|host| other.other.contains(host))
+}
+
+fn held(
+    seen: &Snapshot,
+    key: &ComponentKey,
+    round: &Round,
+    live: &[(&ComponentKey, &Arc<super::Component>)],
+) -> Judged {
     let said = |state, text: String| Judged::new(key, state, text);
     let mut like: BTreeMap<&ComponentKey, Like<'_>> = BTreeMap::new();
+    // The same of what does not come from the time of the looks.
+    let mut settled: BTreeMap<&ComponentKey, Like<'_>> = BTreeMap::new();
     for at in by_host(seen, &[ComponentKind::Floating, ComponentKind::Edge]) {
         let of = |key: &ComponentKey| {
             let (_, found) = at.at.iter().find(|(other, _)| *other == key)?;
@@ -87,10 +110,19 @@ fn held(seen: &Snapshot, key: &ComponentKey, live: &[(&ComponentKey, &Arc<super:
             }
         };
         let Some(own) = of(key) else { continue };
-        for (edge, _) in live {
+        for (edge, component) in live {
             let Some(its) = of(edge) else { continue };
             let like = like.entry(*edge).or_default();
-            if its == own { like.same.push(at.host) } else { like.other.push(at.host) }
+            if its == own {
+                like.same.push(at.host)
+            } else {
+                like.other.push(at.host)
+            }
+            let Some(facts) = edge::facts(component) else { continue };
+            if is_settled(seen, at.host, [(key, round), (*edge, &facts.round)]) {
+                let like = settled.entry(*edge).or_default();
+                if its == own { like.same.push(at.host) } else { like.other.push(at.host) }
+            }
         }
     }
     if live.is_empty() || like.is_empty() {
@@ -104,9 +136,12 @@ fn held(seen: &Snapshot, key: &ComponentKey, live: &[(&ComponentKey, &Arc<super:
         }
         [one] => said(LinkState::Ok, format!("on {}: its certificates are the same", one.name)),
         [] => {
-            let part: Vec<_> = like.iter().filter(|(_, like)| !like.same.is_empty()).collect();
-            match part.as_slice() {
-                [(one, a), (two, b), ..] => {
+            let pairs = settled.iter().enumerate();
+            let mut pairs = pairs.flat_map(|(i, one)| settled.iter().skip(i + 1).map(move |two| (one, two)));
+            let two = pairs.find(|((_, a), (_, b))| as_one(a, b) && as_one(b, a));
+            let none = settled.len() == live.len() && like.values().all(|like| like.same.is_empty());
+            match two {
+                Some(((one, a), (two, b))) => {
                     let text = format!(
                         "answers as {} for {} and as {} for {}: two edges hold it",
                         one.name,
@@ -118,7 +153,10 @@ fn held(seen: &Snapshot, key: &ComponentKey, live: &[(&ComponentKey, &Arc<super:
                         "stop keepalived on one of the two, and look why they do not hear each other (VRRP)";
                     said(LinkState::Broken, text).rule(FLOATING).remedy(remedy)
                 }
-                _ => {
+                None if !none => {
+                    said(LinkState::Ok, "answers; on which edge it is cannot be told yet".into())
+                }
+                None => {
                     let text = "answers with certificates that no edge presents: another machine may hold it";
                     let remedy = "look who has the address: `ip -br addr` on the edges, `arp -n` here";
                     said(LinkState::Warning, text.into()).rule(FLOATING).remedy(remedy)

@@ -58,22 +58,20 @@ impl Dated for Looked {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Found {
-    /// The addresses that a name leads to, or why it leads to none.
+    /// The addresses that a name leads to, or how the resolver says that there is no such name.
     Names(Result<Vec<Arc<str>>, Arc<str>>),
     /// What came of a TLS handshake and a request.
     Tls(Look),
     /// What came of a request without TLS.
     Http(Reply),
+    /// The resolver does not tell where a name leads: why. It is no word about the name.
+    Untold(Arc<str>),
 }
 
 /// What came of a request without TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// Nothing listens there.
-    Refused,
-    /// No connection comes up: why.
-    Unreachable(Arc<str>),
-    /// It takes the connection and does not answer.
+    /// It takes the request and does not answer.
     Silent,
     /// What it answers is no HTTP.
     NotHttp,
@@ -134,7 +132,7 @@ impl Found {
     pub fn tls(&self) -> Option<&Look> {
         match self {
             Self::Tls(look) => Some(look),
-            Self::Names(_) | Self::Http(_) => None,
+            Self::Names(_) | Self::Untold(_) | Self::Http(_) => None,
         }
     }
 
@@ -142,7 +140,7 @@ impl Found {
     pub fn http(&self) -> Option<&Reply> {
         match self {
             Self::Http(reply) => Some(reply),
-            Self::Names(_) | Self::Tls(_) => None,
+            Self::Names(_) | Self::Untold(_) | Self::Tls(_) => None,
         }
     }
 }

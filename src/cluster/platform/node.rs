@@ -6,7 +6,11 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ComponentKey, ComponentKind, Facts, Judged, Reply, edge::Round, few, look::by_host, lost, of_kind,
+    ComponentKey, ComponentKind, Facts, Judged, Reply,
+    edge::{self, Round},
+    few,
+    look::by_host,
+    lost, of_kind,
 };
 use crate::cluster::{LinkState, Snapshot, clocks::Dated, words::count};
 
@@ -100,7 +104,7 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
                 all.push(said(LinkState::Warning, text).rule(DIFFERS).remedy(remedy));
             }
         }
-        if facts.round.silent > 0 {
+        if facts.round.silent >= edge::LOST {
             let text =
                 format!("{} of its last {} requests got no answer", facts.round.silent, facts.round.of);
             all.push(

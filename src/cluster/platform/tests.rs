@@ -157,7 +157,7 @@ impl Site {
 }
 
 fn round() -> Round {
-    Round { hosts: 2, looked: 2, oldest: Some(at(NOW)), silent: 0, of: 10 }
+    Round { hosts: 2, looked: 2, oldest: Some(at(NOW)), silent: 0, of: 10, trust: None }
 }
 
 fn stub(active: u32, rate: f64) -> EdgeFacts {
@@ -350,10 +350,17 @@ fn an_ingress_node_that_does_not_know_a_host_is_told_from_a_file_that_is_not_the
     );
     assert_eq!(site.findings(node::DIFFERS).len(), 1);
     assert_eq!(site.chain("acme").broken(), None, "the other one does");
+    // Where all answer so, the file may be missing, and every application answer it as the controller does.
     put(&mut site, &one, 404, true);
-    let chain = site.chain("acme");
-    assert_eq!(chain.broken().map(|(_, link)| link.part), Some(Part::IngressNode));
-    assert_eq!(site.findings("host-not-served").len(), 1);
+    assert_eq!(site.chain("acme").broken(), None);
+    assert_eq!(site.findings("host-not-served"), []);
+    let [(Part::IngressNode, LinkState::Warning, text)] = &site.wrong()[..] else {
+        panic!("{:?}", site.wrong())
+    };
+    assert!(
+        text.ends_with("it does not know the host, or the file that `path` names is not there"),
+        "{text}"
+    );
     put(&mut site, &one, 503, false);
     put(&mut site, &two, 503, false);
     let chain = site.chain("acme");
@@ -378,6 +385,136 @@ fn a_name_that_the_resolver_does_not_know_counts_only_where_it_knows_others() {
     site.found(HOSTS[0], Asked::Resolver, Found::Names(Ok(vec!["192.0.2.12".into()])));
     let [(Part::Dns, LinkState::Warning, text)] = &site.wrong()[..] else { panic!("{:?}", site.wrong()) };
     assert_eq!(text, "leads to edge-2 and not to the floating address: it fails with that edge");
+}
+
+#[test]
+fn a_resolver_that_is_silent_breaks_no_way_to_a_tenant() {
+    let mut site = Site::new();
+    for why in ["no answer within 3 s", "Temporary failure in name resolution"] {
+        site.found(HOSTS[0], Asked::Resolver, Found::Untold(why.into()));
+        assert_eq!(site.chain("acme").broken(), None);
+        assert_eq!((site.findings("unreachable"), site.wrong()), (vec![], vec![]));
+        let chain = site.chain("acme");
+        let link = &chain.routes[0].links[0];
+        assert_eq!((link.part, link.state), (Part::Dns, LinkState::Unknown));
+        assert_eq!(link.text, format!("the resolver here does not tell: {why}"));
+    }
+    site.found(HOSTS[0], Asked::Resolver, Found::Names(Ok(vec!["198.51.100.7".into()])));
+    let text = &site.wrong()[0].2;
+    assert_eq!(text, "leads to 198.51.100.7, which is none of the edges; other hosts lead to an edge");
+}
+
+#[test]
+fn a_tenant_that_hangs_is_told_of_it_and_not_of_the_ingress_nodes() {
+    let (one, two) =
+        (key(ComponentKind::IngressNode, "10.0.0.21:80"), key(ComponentKind::IngressNode, "10.0.0.22:80"));
+    let mut site = Site::new();
+    site.found(HOSTS[0], Asked::At(two), Found::Http(Reply::Silent));
+    let (_, state, text) = &site.wrong()[0];
+    assert_eq!(
+        (*state, text.as_str()),
+        (
+            LinkState::Warning,
+            "1 of 2 ingress nodes knows it; 10.0.0.22:80 takes the request and does not answer in time"
+        )
+    );
+    site.found(HOSTS[0], Asked::At(one.clone()), Found::Http(Reply::Silent));
+    let chain = site.chain("acme");
+    let (_, link) = chain.broken().expect("it is broken");
+    assert_eq!(link.text, "10.0.0.21:80 takes the request and does not answer in time");
+    assert_eq!(site.findings("host-not-served").len(), 1);
+    assert_eq!(site.findings(node::DOWN), []);
+    assert_eq!(site.said(&one).0, LinkState::Ok);
+    // One request that got no answer may be a packet that was lost.
+    for (silent, state) in [(1, LinkState::Ok), (2, LinkState::Warning)] {
+        let round = Round { silent, ..round() };
+        site.edge("edge-1", EdgeFacts { round: round.clone(), ..stub(0, 0.0) });
+        site.up(one.clone(), Facts::IngressNode(IngressNodeFacts { at: "10.0.0.21:80".into(), round }));
+        assert_eq!((site.said(&edge("edge-1")).0, site.said(&one).0), (state, state), "{silent}");
+    }
+}
+
+#[test]
+fn an_edge_that_fails_for_hosts_that_another_serves_is_told() {
+    let mut site = Site::new();
+    for host in HOSTS {
+        site.found(host, Asked::At(edge("edge-2")), presents(host, 60, 502));
+    }
+    let (state, text) = site.said(&edge("edge-2"));
+    assert_eq!(
+        (state, text.as_str()),
+        (
+            LinkState::Warning,
+            "does not serve acme.example.test and globex.example.test (answers 502), and edge-1 does"
+        )
+    );
+    assert_eq!(site.findings(edge::DIFFERS).len(), 1);
+    assert_eq!(site.chain("acme").broken(), None);
+    assert!(site.wrong()[0].2.starts_with("edge-2 answers 502"), "{:?}", site.wrong());
+    for look in [Look::NotTls, Look::Handshake("unrecognized name".into())] {
+        site.found(HOSTS[0], Asked::At(edge("edge-2")), Found::Tls(look));
+        assert_eq!(site.findings(edge::DIFFERS).len(), 1);
+    }
+    // Where it fails everywhere, or the other was not asked since, no edge differs.
+    let whole = |mut site: Site, of: Round| {
+        site.found(HOSTS[0], Asked::At(edge("edge-2")), presents(HOSTS[0], 60, 502));
+        site.edge("edge-1", EdgeFacts { round: of, ..stub(0, 0.0) });
+        site.findings(edge::DIFFERS).len()
+    };
+    assert_eq!(whole(Site::new(), round()), 1);
+    assert_eq!(whole(Site::new(), Round { oldest: Some(days(-1)), ..round() }), 0);
+    let mut all = Site::new();
+    all.found(HOSTS[0], Asked::At(edge("edge-1")), presents(HOSTS[0], 60, 502));
+    assert_eq!(whole(all, round()), 0);
+}
+
+#[test]
+fn a_certificate_that_is_renewed_between_two_looks_is_not_two_edges_that_hold_the_address() {
+    let floating = key(ComponentKind::Floating, "192.0.2.10:443");
+    let unclear = (LinkState::Ok, "answers; on which edge it is cannot be told yet".to_owned());
+    // Of the first host the address and edge-1 have been looked at since, of the second edge-2 was not yet.
+    let mut site = Site::new();
+    site.found(HOSTS[0], Asked::At(floating.clone()), presents(HOSTS[0], 90, 200));
+    site.found(HOSTS[0], Asked::At(edge("edge-1")), presents(HOSTS[0], 90, 200));
+    site.found(HOSTS[1], Asked::At(edge("edge-1")), presents(HOSTS[1], 90, 200));
+    assert_eq!(site.said(&floating).0, LinkState::Broken, "all were looked at since");
+    for name in ["edge-1", "edge-2"] {
+        let round = Round { oldest: Some(at(NOW) - SignedDuration::from_secs(30)), ..round() };
+        site.edge(name, EdgeFacts { round, ..stub(0, 0.0) });
+    }
+    assert_eq!(site.said(&floating), unclear);
+    assert_eq!(site.findings(floating::FLOATING), []);
+    // A host that both present in the same way, and one that neither does, is no sign of two.
+    let mut site = Site::new();
+    site.found(HOSTS[0], Asked::At(floating.clone()), presents(HOSTS[0], 90, 200));
+    assert_eq!(site.said(&floating), unclear);
+    assert_eq!(site.findings(floating::FLOATING), []);
+}
+
+#[test]
+fn where_it_is_not_known_whom_to_trust_that_is_told_and_no_tenant_is_blamed() {
+    let mut site = Site::new();
+    let trust = Some("the certificates in /etc/ssl/house.pem cannot be read: no such file".into());
+    site.edge("edge-1", EdgeFacts { round: Round { trust, ..round() }, ..stub(0, 0.0) });
+    let (state, text) = site.said(&edge("edge-1"));
+    assert_eq!(state, LinkState::Warning);
+    assert!(text.contains("trusted is not known: the certificates in /etc/ssl/house.pem cannot"), "{text}");
+    assert_eq!(site.wrong(), []);
+}
+
+#[test]
+fn what_the_application_answered_is_not_known_where_no_edge_answers() {
+    let mut site = Site::new();
+    site.found(HOSTS[0], Asked::Deep, presents(HOSTS[0], 60, 200));
+    let says = |site: &Site| {
+        let chain = site.chain("acme");
+        chain.routes[0].links.iter().any(|link| link.part == Part::Application && link.state == LinkState::Ok)
+    };
+    assert!(says(&site));
+    for place in site.0.platform.items.keys().cloned().collect::<Vec<_>>() {
+        site.down(place);
+    }
+    assert!(!says(&site));
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(super) struct Place {
     /// Something is new of it.
     pub(super) changed: bool,
     address: Option<(Instant, SocketAddr)>,
-    /// Of the last looks, which got no answer.
+    /// Of the last looks that got a connection, which got no answer.
     last: VecDeque<bool>,
     answered: Option<Timestamp>,
     stub: Option<Result<Stub, Arc<str>>>,
@@ -137,18 +137,24 @@ impl Place {
         }
         self.changed = true;
         let Some(silence) = silence else {
+            // It was down as a whole: what got no answer then says nothing of its workers now.
+            if self.silence.take().is_some() {
+                self.last.clear();
+            }
             self.last.push_back(false);
             self.answered = Some(at);
-            self.silence = None;
             self.forget();
             return true;
         };
-        // What is resolved anew may be elsewhere.
+        // A name that is resolved again may lead elsewhere.
         self.address = None;
-        self.last.push_back(true);
-        self.forget();
+        let hangs = silence.trouble == Trouble::Silent;
+        if hangs {
+            self.last.push_back(true);
+            self.forget();
+        }
         let some =
-            silence.trouble == Trouble::Silent && self.last.iter().rev().take(IN_A_ROW).any(|silent| !silent);
+            hangs && self.silence.is_none() && self.last.iter().rev().take(IN_A_ROW).any(|silent| !silent);
         if !some {
             let since = self.silence.take().map_or(at, |(_, since)| since);
             self.silence = Some((silence.clone(), since));
@@ -251,12 +257,27 @@ mod tests {
         }
         let component = place.told(Round::default());
         let Some(Facts::Edge(facts)) = component.status.as_deref() else { panic!("an edge") };
-        assert_eq!((facts.round.silent, facts.round.of), (5, 10));
+        assert_eq!((facts.round.silent, facts.round.of), (4, 9));
         for (i, up) in [true, true, false, false].into_iter().enumerate() {
             assert_eq!(place.heard(None, Some(&Silence::silent()), AT), up, "silence {i}");
         }
         // One that never answered is down at once.
         assert!(!edge().heard(None, Some(&Silence::silent()), AT));
+    }
+
+    #[test]
+    fn a_machine_that_was_down_has_no_worker_that_hangs_when_it_is_back() {
+        let mut place = edge();
+        place.heard(None, None, AT);
+        for silence in [Silence::refused(), Silence::unreachable("no route to host"), Silence::silent()] {
+            for _ in 0..3 {
+                assert!(!place.heard(None, Some(&silence), AT), "{silence:?}");
+            }
+        }
+        assert!(place.heard(None, None, AT) && place.is_up());
+        let component = place.told(Round::default());
+        let Some(Facts::Edge(facts)) = component.status.as_deref() else { panic!("an edge") };
+        assert_eq!((facts.round.silent, facts.round.of), (0, 1));
     }
 
     #[test]

@@ -141,6 +141,17 @@ impl Schedule {
         queue.due.insert((due, job.clone()));
     }
 
+    /// A job that waits is due before all others; one under way is about to tell already.
+    pub(super) fn hasten(&mut self, job: &Job) {
+        if let Some(Some(due)) = self.known.get_mut(job)
+            && let Some(queue) = self.queues.get_mut(&Lane::of(job))
+        {
+            queue.due.remove(&(*due, job.clone()));
+            *due = 0;
+            queue.due.insert((0, job.clone()));
+        }
+    }
+
     /// A place does not answer: one thing is asked of it then.
     pub(super) fn close(&mut self, place: &ComponentKey, until: u64) {
         self.queues.entry(Lane::Place(place.clone())).or_default().closed_until = Some(until);

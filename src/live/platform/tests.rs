@@ -254,3 +254,135 @@ async fn where_nothing_is_configured_nobody_is_asked() {
     assert!(follow(Configured::default(), None, heard, tell).is_empty());
     assert!(reports.recv().await.is_none());
 }
+
+/// A poller of nothing yet, and what it tells.
+fn poller(configured: Configured) -> (Poller, mpsc::Receiver<Observation>) {
+    let (_, heard) = watch::channel(Arc::new(Snapshot::default()));
+    let (tell, reports) = mpsc::channel(64);
+    let mut poller = Poller::new(configured, heard, tell);
+    poller.hosts.insert("h0.example.test".into());
+    (poller, reports)
+}
+
+/// The looks that were told since.
+fn told(reports: &mut mpsc::Receiver<Observation>) -> Vec<Option<Found>> {
+    let all = std::iter::from_fn(|| reports.try_recv().ok());
+    let looks = all.filter_map(|report| match report {
+        Observation::Look(Seen::Put(_, looked)) => Some(Some(looked.found)),
+        Observation::Look(Seen::Gone(_)) => Some(None),
+        _ => None,
+    });
+    looks.collect()
+}
+
+async fn fold(poller: &mut Poller, job: &Job, found: Result<Outcome, place::Silence>) {
+    assert!(poller.fold(Done { job: job.clone(), address: None, found }).await.is_ok());
+}
+
+#[test]
+fn that_a_name_is_not_there_is_told_from_a_resolver_that_fails() {
+    let said = |why: &str| unresolved(&format!("failed to lookup address information: {why}"));
+    for why in ["Name or service not known", "Name does not resolve", "No address associated with hostname"] {
+        assert!(matches!(said(why), Found::Names(Err(_))), "{why}");
+    }
+    for why in
+        ["Temporary failure in name resolution", "Try again", "System error", "Device or resource busy"]
+    {
+        assert!(matches!(said(why), Found::Untold(_)), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_takes_no_ingress_node_down_and_the_node_is_asked_for_itself() {
+    let nodes = vec![("192.0.2.21".to_owned(), 80)];
+    let (mut poller, mut reports) = poller(Configured { nodes, ..configured(&[]) });
+    let key = poller.places.keys().next().cloned().expect("a node");
+    let (control, spot) =
+        (Job::Control(key.clone()), Spot { host: "h0.example.test".into(), asked: Asked::At(key.clone()) });
+    let job = Job::Look(spot.clone());
+    let answer = || request::Answer { status: 404, body: vec![] };
+    poller.schedule.add(control.clone(), 0);
+    assert_eq!(poller.schedule.take(poller.now()), Some(control.clone()));
+    fold(&mut poller, &control, Ok(Outcome::Answer(answer()))).await;
+    poller.schedule.add(job.clone(), 0);
+    let hangs = || said_by_node(Err(request::Fault::Silent), None);
+    for times in 0..12 {
+        if times == 0 {
+            assert_eq!(poller.schedule.take(poller.now()), Some(job.clone()));
+        }
+        fold(&mut poller, &job, hangs()).await;
+        assert!(poller.places[&key].is_up(), "{times}");
+        assert_eq!(poller.schedule.take(poller.now()), Some(control.clone()), "the node is asked for itself");
+        fold(&mut poller, &control, Ok(Outcome::Answer(answer()))).await;
+    }
+    assert_eq!(told(&mut reports), [Some(Found::Http(Reply::Silent))], "after the second, and once");
+    // A node that is silent itself is down, and is asked for itself first.
+    poller.schedule.add(Job::Control(key.clone()), 0);
+    for _ in 0..3 {
+        fold(&mut poller, &control, Err(place::Silence::silent())).await;
+    }
+    assert!(!poller.places[&key].is_up());
+}
+
+#[tokio::test]
+async fn an_application_that_fails_once_is_asked_again_before_it_is_told() {
+    let deep = Some(("/health".to_owned(), Duration::from_secs(600)));
+    let (mut poller, mut reports) = poller(Configured { deep, ..configured(&[]) });
+    let spot = Spot { host: "h0.example.test".into(), asked: Asked::Deep };
+    let job = Job::Look(spot.clone());
+    let certificate = crate::cluster::Presented {
+        names: vec![spot.host.clone()],
+        subject: "a".into(),
+        issuer: "b".into(),
+        self_signed: false,
+        not_before: Timestamp::UNIX_EPOCH,
+        not_after: Timestamp::MAX,
+        serial: "1".into(),
+        distrusted: None,
+        fingerprint: "1".into(),
+    };
+    let found =
+        |answer: Result<u16, Arc<str>>| Found::Tls(Look::Presented(Box::new(certificate.clone()), answer));
+    let (good, bad) = (found(Ok(200)), found(Err("no answer within 3 s".into())));
+    for (now, expected) in [
+        (&good, vec![Some(good.clone())]),
+        (&bad, vec![]),
+        (&good, vec![]),
+        (&bad, vec![]),
+        (&bad, vec![Some(bad.clone())]),
+        (&good, vec![Some(good.clone())]),
+    ] {
+        poller.schedule.remove(&job);
+        poller.schedule.add(job.clone(), 0);
+        assert_eq!(poller.schedule.take(poller.now()), Some(job.clone()));
+        fold(&mut poller, &job, Ok(Outcome::Found(now.clone()))).await;
+        assert_eq!(told(&mut reports), expected);
+        let due = poller.schedule.next_due().expect("it is due again") - poller.now();
+        assert_eq!(due < 300_000, now == &bad, "{due} ms: what failed is asked again sooner");
+    }
+    // The place itself is silent: what was known before is not so any more.
+    fold(&mut poller, &job, Err(place::Silence::refused())).await;
+    assert_eq!(told(&mut reports), [None]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_authorities_that_cannot_be_read_distrusts_nobody_and_is_told() {
+    let (good, _) = serving().await;
+    let ca = Some(PathBuf::from("/nonexistent/house.pem"));
+    let all = Configured { ca, ..configured(&[("good", good)]) };
+    let spot = Spot { host: "h0.example.test".into(), asked: Asked::At(edge("good")) };
+    let told = |seen: &Snapshot| {
+        Platform::of(seen).get(&edge("good")).map(|row| row.text().to_owned()).unwrap_or_default()
+    };
+    let settled =
+        |seen: &Snapshot| seen.looks.get(&spot).is_some() && told(seen).contains("/nonexistent/house.pem");
+    let seen = until(all, seen(1), settled).await;
+    let looked = seen.looks.get(&spot).expect("it was looked at");
+    let Some(Look::Presented(certificate, Ok(200))) = looked.found.tls() else { panic!("{looked:?}") };
+    assert_eq!(certificate.distrusted, None);
+    assert!(
+        told(&seen).starts_with("answers; whether its certificates are trusted is not known"),
+        "{}",
+        told(&seen)
+    );
+}

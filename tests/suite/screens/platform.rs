@@ -160,7 +160,7 @@ pub fn around() -> Snapshot {
         storage: ["gluster-1", "gluster-2", "gluster-3"].map(storage).into(),
         ..Around::default()
     });
-    let round = || edge::Round { hosts: 3, looked: 3, oldest: Some(now()), silent: 0, of: 10 };
+    let round = || edge::Round { hosts: 3, looked: 3, oldest: Some(now()), silent: 0, of: 10, trust: None };
     for (name, ip, active) in [("edge-1", "192.0.2.11:443", 212), ("edge-2", "192.0.2.12:443", 0)] {
         let stub = Stub { active, ..Stub::default() };
         let facts = EdgeFacts { at: ip.into(), round: round(), stub: Some(Ok(stub)) };
