@@ -91,7 +91,7 @@ pub use headroom::{
 };
 pub use health::{Health, Healths, refuses, worst_of_tenants};
 pub use hints::Hints;
-pub use history::{History, Peak, Sample, Trend};
+pub use history::{Calm, History, Peak, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };

@@ -156,13 +156,18 @@ fn of_proxies(config: &Config) -> Vec<Granted> {
     namespaces.into_iter().map(granted).collect()
 }
 
-/// The Secrets with the passwords of the database and the login of the registry, by their names.
+/// The Secrets with the passwords of the database and of what stands around, and the login of the registry, by their names.
 fn of_secrets(config: &Config) -> Vec<Granted> {
     const DATABASE: &str = "reads this password of the database";
+    const STORES: &str = "reads this password of Redis or of servers with replicas";
     const REGISTRY: &str = "reads this login of the registry";
     let images = Some(&config.platform.registry).filter(|images| images.is_configured());
     let passwords = [&config.galera.login, &config.proxysql.login].map(|login| (&login.password, DATABASE));
-    let passwords = passwords.into_iter().chain(images.map(|images| (&images.password, REGISTRY)));
+    let redis = config.platform.redis.iter().map(|redis| &redis.login);
+    let stores = redis.chain(config.platform.replicas.iter().map(|replica| &replica.login));
+    let stores = stores.map(|login| (&login.password, STORES));
+    let passwords =
+        passwords.into_iter().chain(stores).chain(images.map(|images| (&images.password, REGISTRY)));
     let secrets = passwords.filter_map(|(password, about)| match password {
         Some(PasswordFrom::Secret(key)) => {
             Some((Some(key.secret.namespace.to_string()), key.secret.name.to_string(), about))

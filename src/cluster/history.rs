@@ -71,6 +71,22 @@ struct Ring {
     forecast: Option<Growth>,
 }
 
+/// An hour in which a tenant had less to do than now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calm {
+    /// When the hour was first measured.
+    pub from: Timestamp,
+    /// The most that one of its serving containers used in it.
+    pub used: Memory,
+    /// And uses now.
+    pub now: Memory,
+    /// Of so many hours that are remembered.
+    pub hours: usize,
+}
+
+/// An hour is calmer when no more than this part of what is used now was used in it.
+const CALMER: f64 = 0.9;
+
 /// That a tenant's headroom will be used up, as it was told last.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
@@ -187,6 +203,22 @@ impl History {
         let since = self.uses(tenant).next()?.at;
         let most = self.uses(tenant).max_by_key(|one| (one.used, std::cmp::Reverse(one.at)))?;
         Some(Peak { used: most.used, at: most.at, since })
+    }
+
+    /// The calmest hour that is remembered of a tenant, beside the present one; `None`: none was calmer than it is now.
+    pub fn calmer(&self, tenant: &TenantName) -> Option<Calm> {
+        let ring = self.rings.get(tenant)?;
+        let memory = |kib: u32| Memory(u64::from(kib) * KIB);
+        let now = ring.samples.last()?.most;
+        let (_, before) = ring.hours.split_last()?;
+        let calmest = before.iter().min_by_key(|hour| (hour.most, std::cmp::Reverse(hour.from)))?;
+        let calmer = f64::from(calmest.most) <= CALMER * f64::from(now);
+        calmer.then(|| Calm {
+            from: moment(calmest.from),
+            used: memory(calmest.most),
+            now: memory(now),
+            hours: before.len(),
+        })
     }
 
     /// What one of its serving containers used, oldest first: the least and the most of each hour, and of each sample
@@ -480,6 +512,25 @@ mod tests {
         assert_eq!(next(&mut again, 24, None), Some(mins(3) - SignedDuration::from_secs(30)));
         again.trend = None;
         assert_eq!(next(&mut again, 25, None), None, "other pods");
+    }
+
+    #[test]
+    fn the_calmest_hour_is_told_where_it_was_calmer_than_now() {
+        let mut history = History::default();
+        let mut push = |hour: i64, kib: u64| {
+            let at = Timestamp::from_second(3_600 * hour + 60).expect("a time");
+            history.push(&"acme".into(), sample(at, kib * KIB, 1));
+            history.calmer(&"acme".into())
+        };
+        assert_eq!(push(0, 700), None, "there is no hour before");
+        assert_eq!(push(1, 400), None, "it is the calmest now");
+        push(2, 400);
+        push(3, 410);
+        let calm = push(4, 640).expect("an hour before was calmer");
+        let from = Timestamp::from_second(2 * 3_600 + 60).expect("a time");
+        // Of two that are alike the later.
+        assert_eq!(calm, Calm { from, used: Memory(400 * KIB), now: Memory(640 * KIB), hours: 4 });
+        assert_eq!(push(5, 430), None, "hardly calmer is not calmer");
     }
 
     #[test]

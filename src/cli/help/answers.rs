@@ -48,6 +48,11 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("platform-edge-hung", &[], "its workers, and its error log; reload it"),
     ("platform-edge-stale", &[], "`nginx -t && nginx -s reload` there"),
     ("platform-edge-saturated", &[], "raise worker_connections"),
+    ("platform-registry-down", &[], "look at its service"),
+    ("platform-registry-storage", &[], "mount its storage again"),
+    ("platform-registry-login", &[], "renew the login, or the pull secret"),
+    ("platform-registry-image", &[], "push the image again"),
+    ("platform-tag-moved", &[], "release by digest, or by a tag of its own"),
     ("headroom-low", &["low"], "`scale TENANT +1` (`+`)"),
     ("headroom-falling", &["exhausted-within"], "`scale TENANT +1` (`+`)"),
     ("oom-killed", &[], "`sizing TENANT` (`h`): a higher limit, `resize` (`V`), or fewer children"),
@@ -98,6 +103,16 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
 mod tests {
     use super::*;
     use crate::{cluster::RULES, config::settings};
+
+    #[test]
+    fn what_stands_around_is_answered() {
+        let around = RULES.iter().filter(|rule| rule.name.starts_with("platform-"));
+        let left: Vec<_> = around
+            .filter(|rule| !ANSWERS.iter().any(|(name, ..)| *name == rule.name))
+            .map(|rule| rule.name)
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
 
     #[test]
     fn every_answer_is_of_a_rule_and_every_threshold_a_setting() {

@@ -130,7 +130,20 @@ fn load(seen: &Snapshot, work: &Work<'_>) -> Option<Check> {
     let text = format!("{} carried by pods that go, {who} can take {free} more", count(carried, "request"));
     Some(match carried.saturating_sub(free) {
         0 => Check::new("load", Ok, text),
-        short => Check::grave("load", format!("{text}: {short} too few")),
+        short => Check::grave("load", format!("{text}: {short} too few{}", calmer(seen, tenant))),
+    })
+}
+
+/// When there was less to do, where that is remembered.
+fn calmer(seen: &Snapshot, tenant: &Tenant) -> String {
+    seen.history.calmer(&tenant.name).map_or_else(String::new, |calm| {
+        format!(
+            "; the calmest of the {} before was that of {}: at most {} in a container, now {}",
+            count(calm.hours as u32, "hour"),
+            calm.from.strftime("%a %H:00 UTC"),
+            calm.used,
+            calm.now
+        )
     })
 }
 

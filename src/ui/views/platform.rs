@@ -8,6 +8,7 @@ use crate::{
     cluster::{
         LinkState, Subject,
         platform::{ComponentKey, ComponentKind, Platform, Row, runs_on},
+        words::count,
     },
     ui::{
         action::Action,
@@ -227,8 +228,15 @@ impl View for PlatformView {
         let top = pen.height().saturating_sub(room);
         let inner = width.saturating_sub(5);
         let lines = whole(row, self.platform.probing.as_deref(), inner);
-        for (y, line) in (top..).zip(lines.iter().take(usize::from(room))) {
+        let room = usize::from(room);
+        let shown = if lines.len() > room { room - 1 } else { room };
+        for (y, line) in (top..).zip(lines.iter().take(shown)) {
             pen.line(4, y, inner, line);
+        }
+        if let more @ 1.. = lines.len().saturating_sub(shown) {
+            let kind = row.key.kind.id();
+            let text = format!("{}: `wheelhouse platform {kind} -o wide`", count(more, "more line"));
+            pen.put(4, top + shown as u16, inner, &text, Role::Muted);
         }
     }
 

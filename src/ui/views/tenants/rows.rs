@@ -147,7 +147,10 @@ impl Rows {
         filter.keeps(&format!("{} {} {}", row.name(), row.word, facts.tag), |of| match of {
             Of::Column("tenant") => Some(row.name().to_string()),
             Of::Column("namespace") => Some(workload.key.key.namespace.to_string()),
-            Of::Column("state") => Some(row.word.clone().into_owned()),
+            Of::Column("state") => Some(match row.word.starts_with(CERTIFICATE) {
+                true => CERTIFICATE.to_owned(),
+                false => row.word.clone().into_owned(),
+            }),
             Of::Column("image") => Some(facts.tag.clone()),
             Of::Column("ready") => Some(facts.ready.to_string()),
             Of::Column("replicas") => Some(facts.wanted.to_string()),
@@ -218,7 +221,7 @@ fn told(cx: &Cx<'_>, tenant: &Tenant, word: &'static str) -> Cow<'static, str> {
     let left = until.map(|until| until.as_second().saturating_sub(cx.now.as_second()));
     match left {
         Some(left @ 1..) => format!("{word} {}", format::span(left)).into(),
-        Some(_) => format!("{word} over").into(),
+        Some(_) => "expired".into(),
         None => word.into(),
     }
 }
