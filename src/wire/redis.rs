@@ -4,15 +4,12 @@
 //! sent on connecting but the login: a user who may do little may not set a name for the connection. It reconnects by
 //! itself with the next question. It must never give the answers a meaning.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, RedisConnectionInfo, RedisError, Value as Reply, aio::MultiplexedConnection, cmd,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::{ClientConfig, pki_types::ServerName};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::{
@@ -27,6 +24,7 @@ use super::{
     failure::{Failure, Kind},
     sentence::one_line,
     sql::Tls,
+    tls,
 };
 
 /// How long a connection and each answer may take.
@@ -96,7 +94,10 @@ impl Redis {
         match timeout(WITHIN, command.query_async::<Reply>(connection)).await {
             Ok(Ok(reply)) => Ok(Ok(value(reply))),
             Ok(Err(error)) => match said(&error) {
-                Some(text) => Ok(Err(text)),
+                Some(text) => match serves_nobody(&self.place(), &text) {
+                    Some(failure) => Err(failure),
+                    None => Ok(Err(text)),
+                },
                 None => Err(self.failure(&error)),
             },
             Err(_) => Err(self.silent()),
@@ -158,15 +159,15 @@ impl Redis {
             }
         };
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.login.tls else { return Ok(Box::new(stream)) };
+        let Some(wanted) = &self.login.tls else { return Ok(Box::new(stream)) };
         let fails = |why: String| Failure {
             kind: Kind::Tls,
             text: format!(
                 "{place}: TLS fails: {why}; check tls-ca, and tls-name where the address is no name"
             ),
         };
-        let config = trusting(&tls.ca).map_err(fails)?;
-        let name = tls.name.as_deref().unwrap_or(&self.login.host).to_owned();
+        let config = trusting(wanted).map_err(fails)?;
+        let name = wanted.name.as_deref().unwrap_or(&self.login.host).to_owned();
         let name = ServerName::try_from(name).map_err(|e| fails(e.to_string()))?;
         match timeout(WITHIN, TlsConnector::from(config).connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -209,13 +210,20 @@ fn said(error: &RedisError) -> Option<String> {
     Some(one_line(&format!("{code} {detail}")))
 }
 
-/// Believes only those that the certificate authority in this file vouches for.
-fn trusting(file: &Path) -> Result<Arc<ClientConfig>, String> {
-    let why = |why: String| format!("{} cannot be read: {why}", file.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|e| why(e.to_string()))? {
-        roots.add(certificate.map_err(|e| why(e.to_string()))?).map_err(|e| why(e.to_string()))?;
+/// A reply that the server gives to whatever it is asked: it serves nobody, or not this connection.
+fn serves_nobody(place: &str, reply: &str) -> Option<Failure> {
+    if reply.split(' ').next() == Some("BUSY") {
+        let text = format!("{place} runs a script and answers nothing else (BUSY)");
+        return Some(Failure { kind: Kind::Silent, text });
     }
+    reply
+        .contains("max number of clients")
+        .then(|| Failure { kind: Kind::Full, text: format!("{place} has no connection left (maxclients)") })
+}
+
+/// Believes only those that the certificate authority in this file vouches for.
+fn trusting(wanted: &Tls) -> Result<Arc<ClientConfig>, String> {
+    let roots = tls::store(Some(&wanted.ca))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(|e| e.to_string())?.with_root_certificates(roots).with_no_client_auth();
@@ -238,5 +246,51 @@ fn value(reply: Reply) -> Value {
         Reply::Double(n) => n.into(),
         Reply::Boolean(b) => b.into(),
         _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_serves_nobody_is_not_taken_for_one_that_answers() {
+        let kind = |reply: &str| serves_nobody("redis-1:6379", reply).map(|failure| failure.kind);
+        let busy = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+        assert_eq!(kind(busy), Some(Kind::Silent));
+        assert_eq!(kind("ERR max number of clients reached"), Some(Kind::Full));
+        for other in ["BUSYGROUP Consumer Group name already exists", "NOPERM x", "LOADING x", ""] {
+            assert_eq!(kind(other), None, "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_server_and_a_busy_one_say_so_whatever_the_login() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        for (reply, kind) in [
+            ("-ERR max number of clients reached\r\n", Kind::Full),
+            ("-BUSY Redis is busy running a script.\r\n", Kind::Silent),
+        ] {
+            for password in [None, Some(SecretString::from("x"))] {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let port = listener.local_addr().unwrap().port();
+                tokio::spawn(async move {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let _ = stream.read(&mut [0; 256]).await;
+                    let _ = stream.write_all(reply.as_bytes()).await;
+                    let _ = stream.read(&mut [0; 256]).await;
+                });
+                let login = Login {
+                    host: "127.0.0.1".into(),
+                    port,
+                    user: None,
+                    password,
+                    tls: None,
+                    may_go_without: false,
+                };
+                let failure = Redis::new(login).ask(&["PING"]).await.unwrap_err();
+                assert_eq!(failure.kind, kind, "{failure}");
+            }
+        }
     }
 }

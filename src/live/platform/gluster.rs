@@ -20,7 +20,7 @@ use tokio::{
 use super::endpoint::{Why, pause_after, send};
 use crate::{
     cluster::{
-        Observation, Trouble,
+        Observation, Seen, Trouble,
         platform::{
             Component, ComponentKey, ComponentKind, Facts,
             volume::{HealCount, HealSummary, StorageFacts, VolumeFacts, is_volume_name},
@@ -37,12 +37,37 @@ const SUMMARY_WITHIN: Duration = Duration::from_secs(35);
 const AFTER_SILENCE: Duration = Duration::from_secs(300);
 /// The summary is not asked again before: it locks entry after entry.
 const SUMMARY_EVERY: Duration = Duration::from_secs(300);
+/// The same after summaries that were not had.
+const SUMMARY_AT_MOST: Duration = Duration::from_secs(3600);
 
-/// The volumes that the nodes tell, and which nodes answer.
+/// The volumes that each node told last, and which nodes answer.
 #[derive(Default)]
 struct Known {
-    volumes: BTreeSet<Arc<str>>,
+    volumes: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     answering: BTreeMap<Arc<str>, bool>,
+}
+
+impl Known {
+    /// A node has answered: what it told before holds no more.
+    fn told(&mut self, node: &Arc<str>, facts: &StorageFacts, only: &[Arc<str>]) {
+        let names = facts.volumes.iter().map(|volume| volume.name.clone());
+        let names = names.filter(|name| only.is_empty() || only.contains(name));
+        self.volumes.insert(node.clone(), names.filter(|name| is_volume_name(name)).collect());
+        self.answering.insert(node.clone(), true);
+    }
+
+    /// The volumes that there are.
+    fn names(&self) -> BTreeSet<Arc<str>> {
+        self.volumes.values().flatten().cloned().collect()
+    }
+}
+
+/// How long a summary waits after one that was had, or was not: one that takes too long costs the pool each time.
+fn summary_pause(before: Duration, had: bool) -> Duration {
+    match had {
+        true => SUMMARY_EVERY,
+        false => before.saturating_mul(2).min(SUMMARY_AT_MOST),
+    }
 }
 
 /// What the tasks of one pool share.
@@ -71,13 +96,7 @@ pub(super) async fn watch_node(
         let now = Timestamp::now();
         let trouble = match state(&mut ssh).await {
             Ok(facts) => {
-                let wanted = |name: &Arc<str>| only.is_empty() || only.contains(name);
-                let names: Vec<_> =
-                    facts.volumes.iter().map(|volume| volume.name.clone()).filter(wanted).collect();
-                pool.with(|known| {
-                    known.volumes.extend(names.into_iter().filter(|name| is_volume_name(name)));
-                    known.answering.insert(key.name.clone(), true);
-                });
+                pool.with(|known| known.told(&key.name, &facts, &only));
                 component = component.read(Facts::Storage(facts), None, now);
                 None
             }
@@ -130,12 +149,14 @@ struct Volume {
     /// It is not counted before.
     not_before: Instant,
     summary_not_before: Instant,
+    summary_pause: Duration,
 }
 
 /// Asks what is left to heal, one volume at a time, until nobody listens any more.
 pub(super) async fn watch_volumes(
     nodes: Vec<(Arc<str>, String)>,
     pool: Pool,
+    only: Vec<Arc<str>>,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
@@ -146,9 +167,18 @@ pub(super) async fn watch_volumes(
         let (names, node) = pool.with(|known| {
             let node =
                 nodes.iter().map(|(name, _)| name).find(|name| known.answering.get(*name) == Some(&true));
-            (known.volumes.clone(), node.cloned())
+            (known.names(), node.cloned())
         });
-        let mut pause = every;
+        let gone = volumes.keys().filter(|name| !names.contains(*name) && !only.contains(*name));
+        for name in gone.cloned().collect::<Vec<_>>() {
+            volumes.remove(&name);
+            let key = ComponentKey::new(ComponentKind::Volume, name);
+            if into.send(Observation::Platform(Seen::Gone(key))).await.is_err() {
+                return;
+            }
+        }
+        // A count takes a lock of the volume: it is had half as often as the states.
+        let mut pause = every.saturating_mul(2);
         if names.is_empty() {
             pause = every.min(Duration::from_millis(500));
         }
@@ -157,6 +187,7 @@ pub(super) async fn watch_volumes(
                 component: Component::new(ComponentKey::new(ComponentKind::Volume, name.clone())),
                 not_before: Instant::now(),
                 summary_not_before: Instant::now(),
+                summary_pause: SUMMARY_EVERY,
             });
             match node.as_ref().and_then(|node| ssh.get_mut(node)) {
                 Some(ssh) => count(volume, &name, ssh).await,
@@ -205,15 +236,52 @@ async fn count(volume: &mut Volume, name: &str, ssh: &mut Ssh) {
     }
     let pending = facts.count.as_ref().is_some_and(|(_, count)| count.total(usize::MAX) != (0, 0));
     if pending && Instant::now() >= volume.summary_not_before {
-        volume.summary_not_before = Instant::now() + SUMMARY_EVERY;
-        if let Ok(output) = ssh.run(&format!("gluster-heal-summary {name}"), SUMMARY_WITHIN).await
-            && let Ok(text) = done(output)
-            && let Ok(summary) = HealSummary::read(&text)
-        {
+        let output = ssh.run(&format!("gluster-heal-summary {name}"), SUMMARY_WITHIN).await;
+        let text = output.ok().and_then(|output| done(output).ok());
+        let summary = text.and_then(|text| HealSummary::read(&text).ok());
+        volume.summary_pause = summary_pause(volume.summary_pause, summary.is_some());
+        volume.summary_not_before = Instant::now() + volume.summary_pause;
+        if let Some(summary) = summary {
             facts.summary = Some((now, summary));
         }
     } else if !pending {
+        volume.summary_pause = SUMMARY_EVERY;
         facts.summary = None;
     }
     volume.component = volume.component.read(Facts::Volume(facts), number, now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::platform::volume::VolumeState;
+
+    #[test]
+    fn a_volume_that_no_node_tells_any_more_is_no_volume() {
+        let facts = |names: &[&str]| StorageFacts {
+            volumes: (names.iter())
+                .map(|name| VolumeState { name: Arc::from(*name), ..VolumeState::default() })
+                .collect(),
+            ..StorageFacts::default()
+        };
+        let names = |known: &Known| known.names().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut known = Known::default();
+        let (one, two) = (Arc::from("gluster-1"), Arc::from("gluster-2"));
+        known.told(&one, &facts(&["uploads", "old"]), &[]);
+        known.told(&two, &facts(&["uploads", "old"]), &[]);
+        assert_eq!(names(&known), ["old", "uploads"]);
+        known.told(&one, &facts(&["uploads"]), &[]);
+        known.told(&two, &facts(&["uploads"]), &[]);
+        assert_eq!(names(&known), ["uploads"]);
+        known.told(&one, &facts(&["uploads", "other"]), &[Arc::from("uploads")]);
+        assert_eq!(names(&known), ["uploads"]);
+    }
+
+    #[test]
+    fn a_summary_that_is_not_had_is_asked_less_and_less_often() {
+        let once = summary_pause(SUMMARY_EVERY, false);
+        assert_eq!(once, SUMMARY_EVERY * 2);
+        assert_eq!((0..9).fold(once, |pause, _| summary_pause(pause, false)), SUMMARY_AT_MOST);
+        assert_eq!(summary_pause(once, true), SUMMARY_EVERY);
+    }
 }

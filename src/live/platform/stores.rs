@@ -122,7 +122,7 @@ fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>
                 into.clone(),
             ));
         }
-        tasks.spawn(gluster::watch_volumes(stores.storage, pool, storage_every, into));
+        tasks.spawn(gluster::watch_volumes(stores.storage, pool, stores.volumes, storage_every, into));
     }
     tasks
 }

@@ -40,6 +40,8 @@ fn machine() -> tempfile::TempDir {
         captures.display()
     );
     program(folder.path(), "gluster", &lines);
+    // Not root's: the lock of the script is then under HOME.
+    program(folder.path(), "id", "echo 1000\n");
     // The bricks of the first node, so that their space can be told.
     for volume in ["arb", "mirror", "uploads"] {
         fs::create_dir_all(folder.path().join("b1").join(volume)).expect("a folder");
@@ -87,6 +89,7 @@ fn the_script_of_the_storage_nodes_knows_three_words_and_evaluates_nothing() {
     let look = |words: &str| -> Output {
         let mut command = Command::new(here("src/package/wheelhouse-look"));
         command.env("SSH_ORIGINAL_COMMAND", words).env("PATH", path(machine.path()));
+        command.env("HOME", machine.path()).env_remove("XDG_RUNTIME_DIR");
         command.output().expect("a shell")
     };
     for words in [
@@ -136,6 +139,35 @@ fn the_script_of_the_storage_nodes_knows_three_words_and_evaluates_nothing() {
     let output = look("gluster-state");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).1.contains("Connection failed"));
+}
+
+#[test]
+fn a_disk_that_hangs_holds_back_no_state_and_is_asked_once() {
+    let machine = machine();
+    let folder = machine.path().display();
+    // A process that waits for a disk ends for nobody.
+    program(
+        machine.path(),
+        "timeout",
+        "while [ \"$1\" != gluster ] && [ \"$1\" != df ]; do shift; done; \"$@\"\n",
+    );
+    let waits = format!(
+        "echo df >>'{folder}/disks'; n=0\n\
+         while [ ! -e '{folder}/release' ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n + 1)); done\n"
+    );
+    program(machine.path(), "df", &waits);
+    for _ in 0..2 {
+        let mut command = Command::new(here("src/package/wheelhouse-look"));
+        command.env("SSH_ORIGINAL_COMMAND", "gluster-state").env("PATH", path(machine.path()));
+        command.env("HOME", machine.path()).env_remove("XDG_RUNTIME_DIR");
+        let output = command.output().expect("a shell");
+        let (out, err) = text(&output);
+        assert!(output.status.success() && out.starts_with("[Global]"), "{out}{err}");
+        assert!(out.ends_with("\n[wheelhouse space]\n"), "{out}{err}");
+    }
+    let disks = fs::read_to_string(machine.path().join("disks")).expect("it was asked");
+    fs::write(machine.path().join("release"), "").expect("a file");
+    assert_eq!(disks.lines().count(), 1, "{disks}");
 }
 
 #[test]

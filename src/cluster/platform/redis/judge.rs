@@ -179,6 +179,7 @@ impl<'a> Set<'a> {
             Some(RedisRole::Master { replicas, .. }) => match self.second_master(server, replicas.len()) {
                 Some(stray) => all.push(stray),
                 None => {
+                    all.extend(self.named_elsewhere(server));
                     all.extend(info.and_then(|info| refuses(server, said, info)));
                     all.extend(info.and_then(|info| self.empty_after_restart(server, info, replicas.len())));
                 }
@@ -213,6 +214,10 @@ impl<'a> Set<'a> {
         }
         if self.is_headless() && self.servers.first().is_some_and(|first| first.key == server.key) {
             all.push(self.headless(server));
+        }
+        if all.is_empty() && said.role.is_none() && info.is_none() {
+            let text = "answers, and tells neither its role nor its state";
+            all.push(server.judged(LinkState::Unknown, text));
         }
         if all.is_empty() {
             let text = match &said.role {
@@ -282,7 +287,7 @@ impl<'a> Set<'a> {
         let judged = |state, text: String, answer: &str| {
             server.judged(state, text).rule("platform-redis-down").remedy(answer).since(since)
         };
-        let chosen = self.chosen();
+        let chosen = self.chosen().filter(|_| self.master().is_some());
         let is_master = match chosen {
             Some((chosen, _)) => self.is_chosen(server, chosen),
             None => {
@@ -333,7 +338,9 @@ impl<'a> Set<'a> {
             0 => "without replicas".to_owned(),
             n => format!("with {}", count(n, "replica")),
         };
-        let (text, answer) = match self.chosen() {
+        let named = self.chosen();
+        // An address that is none of the servers' says nothing about which of them is the master.
+        let (text, answer) = match named.filter(|_| self.master().is_some()) {
             Some((chosen, _)) if self.is_chosen(server, chosen) => return None,
             Some((chosen, n)) => {
                 let other = self.master().map_or(&chosen.address, |master| &master.key.name);
@@ -349,10 +356,14 @@ impl<'a> Set<'a> {
             }
             None => {
                 let other = self.servers.iter().find(|other| other.key != server.key && other.is_master())?;
-                let why = match self.voting().next() {
-                    None if self.views.is_empty() => "no sentinel is configured",
-                    None => "no sentinel answers",
-                    Some(_) => "the sentinels do not agree",
+                let why = match (named, self.voting().next()) {
+                    (Some((chosen, _)), _) => format!(
+                        "the sentinels name {}, which is none of the servers configured",
+                        chosen.address
+                    ),
+                    (None, None) if self.views.is_empty() => "no sentinel is configured".to_owned(),
+                    (None, None) => "no sentinel answers".to_owned(),
+                    (None, Some(_)) => "the sentinels do not agree".to_owned(),
                 };
                 let text = format!(
                     "takes itself for the master, as {} does, and {why}: which of them holds the sessions is not known",
@@ -363,6 +374,17 @@ impl<'a> Set<'a> {
             }
         };
         Some(server.judged(LinkState::Broken, text).rule("platform-redis-masters").remedy(answer))
+    }
+
+    /// The sentinels name a server that is not configured, and this one is the only master of those that are.
+    fn named_elsewhere(&self, server: &Server<'a>) -> Option<Judged> {
+        let (chosen, _) = self.chosen().filter(|_| self.master().is_none())?;
+        let text = format!(
+            "is the master, and the sentinels name {}, which is none of the servers configured",
+            chosen.address
+        );
+        let answer = "compare the two: an address of another network is the same server, which `+info` for the user proves (run_id)";
+        Some(server.judged(LinkState::Notice, text).rule("platform-redis-masters").remedy(answer))
     }
 
     /// How a replica hangs on its master.
@@ -510,7 +532,8 @@ fn written_to(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
 
 /// What keeps a master from taking writes.
 fn refuses(server: &Server<'_>, said: &RedisFacts, info: &RedisInfo) -> Option<Judged> {
-    let lately = |code: &str| said.refused.get(code).and_then(Growth::lately).is_some();
+    let refused = |code: &str| said.refused.get(code).and_then(Growth::lately);
+    let lately = |code: &str| refused(code).is_some();
     let ever = |code: &str| info.errors.get(code).is_some_and(|n| *n > 0);
     let judged = |state, text: String, answer: &str| {
         Some(server.judged(state, text).rule("platform-redis-writes").remedy(answer))
@@ -529,6 +552,13 @@ fn refuses(server: &Server<'_>, said: &RedisFacts, info: &RedisInfo) -> Option<J
             bytes(max),
             share * 100.0
         );
+        return judged(LinkState::Broken, text, room);
+    }
+    if let Some((n, _)) = refused("OOM") {
+        let used = share.map_or(String::new(), |(share, used, max)| {
+            format!(": {} of {} in use ({:.0} %), {policy}", bytes(used), bytes(max), share * 100.0)
+        });
+        let text = format!("has refused {} lately (OOM){used}", count(n, "write"));
         return judged(LinkState::Broken, text, room);
     }
     if info.appends == Some(false) {

@@ -370,3 +370,63 @@ fn where_the_tenants_point_is_compared_with_the_master_of_now() {
          cannot log in there"
     );
 }
+
+#[test]
+fn an_address_that_is_none_of_the_servers_makes_no_second_master() {
+    let named = |address: &str, mut lab: Lab| {
+        for name in SENTINELS {
+            lab.put(ComponentKind::Sentinel, name, |before| {
+                let Some(Facts::Sentinel(facts)) = before.status.as_deref().cloned() else {
+                    panic!("{name}")
+                };
+                let masters = facts.masters.into_iter();
+                let masters = masters.map(|m| Watched { address: address.into(), run_id: "".into(), ..m });
+                let facts = SentinelFacts { masters: masters.collect(), ..facts };
+                before.read(Facts::Sentinel(facts), None, at(1))
+            });
+        }
+        lab
+    };
+    // The servers are configured by name, the sentinels name an address, and no run id is known yet.
+    let lab = named("10.0.0.9:6379", Lab::new().see(&state!("healthy"), 0));
+    let master = lab.of("redis-6401");
+    assert_eq!((master.state, master.rule), (LinkState::Notice, Some("platform-redis-masters")));
+    assert_eq!(
+        master.text,
+        "is the master, and the sentinels name 10.0.0.9:6379, which is none of the servers configured"
+    );
+    // Of two masters neither is believed then.
+    let lab = named("10.0.0.9:6379", Lab::new().see(&state!("old_primary_back_0s"), 0));
+    let masters: Vec<_> = lab.wrong().into_iter().filter(|w| w.2 == "platform-redis-masters").collect();
+    assert_eq!(masters.len(), 2, "{masters:?}");
+    assert!(
+        masters.iter().all(|w| w.1 == LinkState::Broken && w.0.contains("which of them holds the sessions"))
+    );
+    // One that was the master and does not answer is missed all the same.
+    let mut lab = named("10.0.0.9:6379", Lab::new().see(&state!("healthy"), 0));
+    lab.put(ComponentKind::Redis, "redis-6401", |before| before.failed(Trouble::Refused, "x", at(2)));
+    assert!(lab.of("redis-6401").text.ends_with("it was the master: nobody takes writes"));
+}
+
+#[test]
+fn one_that_tells_nothing_is_not_known_and_refusals_for_want_of_memory_are_told() {
+    let mut lab = Lab::new().see(&state!("healthy"), 0);
+    let facts = RedisFacts::read(None, None, vec![], None, at(1));
+    lab.put(ComponentKind::Redis, "redis-6402", |before| before.read(Facts::Redis(facts), None, at(1)));
+    assert_eq!(lab.of("redis-6402").state, LinkState::Unknown);
+    // It evicts by its policy, and refused writes all the same.
+    let (role, text) = state!("healthy").servers[0];
+    let role = RedisRole::read(&serde_json::from_str(role).unwrap());
+    let info = |n: u64| {
+        let mut info = RedisInfo::read(text);
+        (info.policy, info.max, info.used) = (Some("allkeys-lru".into()), Some(100 << 20), Some(98 << 20));
+        info.errors.insert("OOM".into(), n);
+        Some(info)
+    };
+    let before = RedisFacts::read(role.clone(), info(1), vec![], None, at(0));
+    let facts = RedisFacts::read(role, info(4), vec![], Some(&before), at(30));
+    lab.put(ComponentKind::Redis, "redis-6401", |before| before.read(Facts::Redis(facts), None, at(30)));
+    let full = lab.of("redis-6401");
+    assert_eq!((full.state, full.rule), (LinkState::Broken, Some("platform-redis-writes")));
+    assert_eq!(full.text, "has refused 3 writes lately (OOM): 98 Mi of 100 Mi in use (98 %), allkeys-lru");
+}

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{
     Gtids,
+    judge::own_writes,
     server::{Server, followers, servers, source},
 };
 use crate::cluster::Snapshot;
@@ -89,15 +90,10 @@ pub fn failover(seen: &Snapshot) -> Option<FailoverSheet> {
         .collect();
     // Whose position, with what it has fetched, holds all others'.
     let reach = |server: &Server<'_>| {
-        let said = server.said.cloned().unwrap_or_default();
-        let fetched = said.channels.iter().flatten().map(|channel| channel.fetched.clone()).next();
-        (said.applied, fetched.unwrap_or_default())
+        let applied = server.said.map(|said| said.applied.clone()).unwrap_or_default();
+        server.channels().iter().fold(applied, |all: Gtids, channel| all.with(&channel.fetched))
     };
-    let holds = |one: &Server<'_>, other: &Server<'_>| {
-        let ((applied, fetched), (theirs, their_fetched)) = (reach(one), reach(other));
-        let more = |of: &Gtids| of.beyond(&applied).min(of.beyond(&fetched));
-        more(&theirs) == 0 && more(&their_fetched) == 0
-    };
+    let holds = |one: &Server<'_>, other: &Server<'_>| reach(other).beyond(&reach(one)) == 0;
     let best = fit.iter().find(|(one, _)| fit.iter().all(|(other, _)| holds(one, other)));
     let promote = best.map(|(_, candidate)| candidate);
     let reason = match (promote, fit.len()) {
@@ -112,6 +108,15 @@ pub fn failover(seen: &Snapshot) -> Option<FailoverSheet> {
     let mut unproven = Vec::new();
     for candidate in candidates.iter().filter(|c| c.role != "primary" && c.silent.is_some()) {
         unproven.push(format!("{} does not answer: it may hold more than the others", candidate.name));
+    }
+    for (server, candidate) in &fit {
+        let heard = server.channels().first().and_then(|channel| source(channel, &all)?.said);
+        if heard.is_none() {
+            unproven.push(format!(
+                "{} may hold writes of its own: its primary has never said what it holds",
+                candidate.name
+            ));
+        }
     }
     if let Some(primary) = primary.filter(|primary| primary.now().is_none()) {
         let lost = promote.map(|_| match primary.said {
@@ -153,8 +158,7 @@ fn candidate(server: &Server<'_>, all: &[Server<'_>]) -> Candidate {
         (Some(_), None) if role == "not known" => Some("it follows nobody".to_owned()),
         (Some(said), Some(channel)) => {
             let primary = source(channel, all).and_then(|primary| primary.said);
-            let errant =
-                primary.map(|p| said.written.errant(&said.applied, (&p.written, &p.applied), p.server_id));
+            let errant = primary.map(|primary| own_writes(said, channel, primary));
             match errant {
                 Some(errant) if !errant.is_empty() => {
                     Some(format!("it holds writes of its own ({})", errant.join(", ")))
@@ -183,8 +187,8 @@ fn candidate(server: &Server<'_>, all: &[Server<'_>]) -> Candidate {
 }
 
 fn steps(best: &Candidate, primary: Option<Server<'_>>, all: &[Server<'_>], seen: &Snapshot) -> Vec<Step> {
-    let said = all.iter().find(|server| server.key.name == best.name).and_then(|server| server.said);
-    let maria = said.and_then(|said| said.version.as_deref()).is_none_or(|v| v.contains("MariaDB"));
+    let promoted = all.iter().find(|server| server.key.name == best.name);
+    let maria = promoted.is_none_or(Server::is_maria);
     let step =
         |on: &Arc<str>, what: &str, command: String| Step { on: on.clone(), what: what.into(), command };
     let (host, port) = best.address.rsplit_once(':').unwrap_or((&best.address, "3306"));
@@ -194,7 +198,11 @@ fn steps(best: &Candidate, primary: Option<Server<'_>>, all: &[Server<'_>], seen
             Some(_) => ("let it take no more writes", "SET GLOBAL read_only = ON".to_owned()),
             None => (
                 "make sure that it takes no more writes, before anything else: stop the server or its machine",
-                "systemctl stop mariadb".to_owned(),
+                // A server that was never heard is of the kind of its replica.
+                format!(
+                    "systemctl stop {}",
+                    promoted.filter(|_| primary.said.is_none()).unwrap_or(&primary).unit()
+                ),
             ),
         };
         steps.push(step(&primary.key.name, what, command));
@@ -229,7 +237,8 @@ fn steps(best: &Candidate, primary: Option<Server<'_>>, all: &[Server<'_>], seen
     }
     if let Some(primary) = primary {
         let what = "before it may come back: it must follow the new primary, read-only, and hold nothing that it has not";
-        steps.push(step(&primary.key.name, what, "SELECT @@gtid_binlog_pos, @@read_only".into()));
+        let position = if maria { "gtid_binlog_pos" } else { "gtid_executed" };
+        steps.push(step(&primary.key.name, what, format!("SELECT @@GLOBAL.{position}, @@GLOBAL.read_only")));
     }
     steps
 }

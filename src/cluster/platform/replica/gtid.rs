@@ -53,6 +53,20 @@ impl Gtids {
         self.domains.is_empty() && self.sets.is_empty()
     }
 
+    /// Both positions together.
+    pub(super) fn with(mut self, other: &Self) -> Self {
+        for (domain, at) in &other.domains {
+            let known = self.domains.entry(*domain).or_insert(*at);
+            if known.1 < at.1 {
+                *known = *at;
+            }
+        }
+        for (uuid, ranges) in &other.sets {
+            self.sets.entry(uuid.clone()).or_default().extend(ranges);
+        }
+        self
+    }
+
     /// How many transactions of this another position does not have yet. Of MariaDB only sequence numbers compare.
     pub fn beyond(&self, other: &Self) -> u64 {
         let of_domain = |(domain, (_, sequence)): (&u64, &(u64, u64))| {

@@ -86,7 +86,7 @@ fn silent(server: &Server<'_>, followed: usize) -> Judged {
         0 => (
             LinkState::Warning,
             format!("does not answer: {why}"),
-            "look at its server: `systemctl status mariadb`",
+            format!("look at its server: `systemctl status {}`", server.unit()),
         ),
         n => (
             LinkState::Broken,
@@ -94,7 +94,7 @@ fn silent(server: &Server<'_>, followed: usize) -> Judged {
                 "does not answer: {why}; it is the primary of {}: nobody takes writes",
                 count(n, "replica")
             ),
-            "read the failover sheet: `:recovery`, or `wheelhouse platform --failover`",
+            "read the failover sheet: `:recovery`, or `wheelhouse platform --failover`".to_owned(),
         ),
     };
     server.judged(state, text).rule("platform-replica-down").remedy(answer).since(since)
@@ -135,15 +135,21 @@ fn no_replica(
     }
 }
 
+/// Positions of writes that a replica holds and its primary does not have, of either kind of server.
+pub(super) fn own_writes(said: &ReplicaFacts, channel: &Channel, primary: &ReplicaFacts) -> Vec<String> {
+    // The id that the channel knows is of the server it is fed by.
+    let id = primary.server_id.or(channel.source_id);
+    let mut found = said.written.errant(&said.applied, (&primary.written, &primary.applied), id);
+    found.extend(said.written.errant_sets(&primary.written, primary.uuid.as_deref()));
+    found
+}
+
 /// Writes that the primary does not have.
 fn errant(server: &Server<'_>, said: &ReplicaFacts, servers: &[Server<'_>]) -> Option<Judged> {
     let channel = said.channels.as_deref()?.first()?;
     let primary = source(channel, servers)?;
     let of_primary = primary.said?;
-    // The id that the channel knows is of the server it is fed by.
-    let id = of_primary.server_id.or(channel.source_id);
-    let mut found = said.written.errant(&said.applied, (&of_primary.written, &of_primary.applied), id);
-    found.extend(said.written.errant_sets(&of_primary.written, of_primary.uuid.as_deref()));
+    let found = own_writes(said, channel, of_primary);
     if found.is_empty() {
         return None;
     }

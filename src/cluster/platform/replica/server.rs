@@ -25,6 +25,16 @@ impl<'a> Server<'a> {
         self.said.and_then(|said| said.channels.as_deref()).unwrap_or_default()
     }
 
+    /// It is MariaDB and not MySQL; one that has never said is taken for it.
+    pub(super) fn is_maria(&self) -> bool {
+        self.said.and_then(|said| said.version.as_deref()).is_none_or(|v| v.contains("MariaDB"))
+    }
+
+    /// What systemd calls it.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.is_maria() { "mariadb" } else { "mysql" }
+    }
+
     pub(super) fn judged(&self, state: LinkState, text: impl Into<String>) -> Judged {
         Judged::new(self.key, state, text)
     }

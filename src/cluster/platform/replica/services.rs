@@ -13,10 +13,13 @@ use crate::cluster::{Key, LinkState, Snapshot, platform::Judged, words::count};
 pub(super) fn judge(seen: &Snapshot, servers: &[Server<'_>], found: &[Judged]) -> Vec<Judged> {
     let mut all = Vec::new();
     if let Some(service) = &seen.around.read_write {
-        all.extend(read_write(service, &behind(seen, service, servers)));
+        let behind = behind(seen, service, servers);
+        all.extend(leads_nowhere(service, "read-write", &behind, servers));
+        all.extend(read_write(service, &behind));
     }
     if let Some(service) = &seen.around.read_only {
         let behind = behind(seen, service, servers);
+        all.extend(leads_nowhere(service, "read-only", &behind, servers));
         all.extend(behind.iter().filter_map(|server| read_only(service, server, servers, found)));
     }
     all
@@ -29,6 +32,14 @@ fn wrong(server: &Server<'_>, state: LinkState, text: String, service: &Key) -> 
     Judged::new(server.key, state, text).rule("platform-replica-service").remedy(remedy)
 }
 
+/// A Service behind which no server is seen: told of the primary, or else of the first server.
+fn leads_nowhere(service: &Key, what: &str, behind: &[Server<'_>], servers: &[Server<'_>]) -> Option<Judged> {
+    let primary = servers.iter().find(|server| followers(server, servers) > 0).or_else(|| servers.first())?;
+    let text =
+        format!("the {what} Service {service} leads to none of the servers configured: where is not known");
+    behind.is_empty().then(|| primary.judged(LinkState::Unknown, text))
+}
+
 fn read_write(service: &Key, behind: &[Server<'_>]) -> Vec<Judged> {
     let read_only = |server: &Server<'_>| server.now().and_then(|said| said.read_only);
     if behind.len() > 1 {
@@ -38,8 +49,10 @@ fn read_write(service: &Key, behind: &[Server<'_>]) -> Vec<Judged> {
                 format!("is behind the read-write Service {service}, as {others}: one alone should be");
             wrong(server, LinkState::Broken, text, service)
         };
-        let replicas = behind.iter().filter(|server| read_only(server) != Some(false));
-        return replicas.map(text).collect();
+        // One that takes writes alone is where it should lead.
+        let writable = behind.iter().filter(|server| read_only(server) == Some(false)).count();
+        let odd = behind.iter().filter(|server| writable > 1 || read_only(server) != Some(false));
+        return odd.map(text).collect();
     }
     let refusing = behind.iter().filter(|server| read_only(server) == Some(true));
     let text = |server: &Server<'_>| {
@@ -51,10 +64,9 @@ fn read_write(service: &Key, behind: &[Server<'_>]) -> Vec<Judged> {
 }
 
 fn read_only(service: &Key, server: &Server<'_>, servers: &[Server<'_>], found: &[Judged]) -> Option<Judged> {
-    let stale = ["platform-replica-stopped", "platform-replica-errant"];
+    let stale = ["platform-replica-stopped", "platform-replica-errant", "platform-replica-lag"];
     let lags = |judged: &Judged| {
-        judged.rule.is_some_and(|rule| stale.contains(&rule))
-            || (judged.rule == Some("platform-replica-lag") && judged.state == LinkState::Broken)
+        judged.state == LinkState::Broken && judged.rule.is_some_and(|rule| stale.contains(&rule))
     };
     if found.iter().any(|judged| judged.key == *server.key && lags(judged)) {
         let text =

@@ -374,6 +374,85 @@ fn services_lead_to_the_server_that_takes_writes_and_to_replicas_that_replicate(
             "db-2 is still behind the read-only Service db/mysql-ro: clients read what is old or strayed"
         ]
     );
+    // Of two that take writes neither is where it should lead alone.
+    let writable = ReplicaFacts { read_only: Some(false), ..facts!("healthy", "n2") };
+    assert_eq!(
+        with(&["127.0.5.1", "127.0.5.2"], &[], healthy().with(2, writable)),
+        [
+            "db-1 is behind the read-write Service db/mysql-rw, as 1 other server: one alone should be",
+            "db-2 is behind the read-write Service db/mysql-rw, as 1 other server: one alone should be"
+        ]
+    );
+    // While the primary is away nothing arrives anywhere: that is told once, of the replicas.
+    let away = healthy().with(2, facts!("primary_hung_3s", "n2")).silent(1);
+    assert!(with(&["127.0.5.1"], &["127.0.5.2", "127.0.5.3"], away).is_empty());
     // What is not configured is not compared.
     assert!(with(&["192.0.2.1"], &[], healthy()).is_empty());
+}
+
+#[test]
+fn a_service_that_leads_to_none_of_the_servers_is_not_known() {
+    let mut lab = Lab::healthy();
+    let around = Around { read_write: Some(Key::new("db", "mysql-rw")), ..(*lab.seen.around).clone() };
+    lab.seen.around = Arc::new(around);
+    let primary = lab.of(1);
+    assert_eq!(
+        told(&primary),
+        (
+            LinkState::Unknown,
+            None,
+            "the read-write Service db/mysql-rw leads to none of the servers configured: where is not known"
+        )
+    );
+}
+
+/// Sets of MySQL: the primary `a`, and another server `b`.
+fn mysql(uuid: &str, executed: &str, fetched: Option<&str>) -> ReplicaFacts {
+    let name = |text: &str| {
+        let (a, b) = ("3e11fa47-71ca-11e1-9e33-c80aa9429562", "4e11fa47-71ca-11e1-9e33-c80aa9429562");
+        text.replace("a", "A").replace("b", b).replace("A", a)
+    };
+    let mut facts = facts!("healthy", "n2");
+    (facts.version, facts.uuid) = (Some("8.0.39".into()), Some(name(uuid).into()));
+    (facts.written, facts.applied) = (Gtids::read(&name(executed)), Gtids::read(&name(executed)));
+    match fetched {
+        Some(fetched) => facts.channels.as_mut().unwrap()[0].fetched = Gtids::read(&name(fetched)),
+        None => (facts.channels, facts.server_id) = (Some(vec![]), Some(1)),
+    }
+    facts
+}
+
+#[test]
+fn the_sheet_does_not_name_a_replica_of_mysql_with_writes_of_its_own() {
+    let lab = Lab::new()
+        .with(1, mysql("a", "a:1-100", None))
+        .with(2, mysql("b", "a:1-100,b:1-3", Some("a:90-100")))
+        .with(3, mysql("c", "a:1-99", Some("a:90-100")));
+    assert_eq!(lab.of(2).rule, Some("platform-replica-errant"));
+    let sheet = failover(&lab.silent(1).seen).unwrap();
+    assert!(sheet.servers[1].unfit.as_ref().unwrap().contains("writes of its own (3 of"), "{sheet}");
+    assert_eq!(sheet.promote.as_deref(), Some("db-3"));
+    // The commands are those of MySQL.
+    let text = sheet.to_string();
+    assert!(text.contains("systemctl stop mysql") && text.contains("gtid_executed"), "{text}");
+    assert!(!text.contains("mariadb") && !text.contains("gtid_binlog_pos"), "{text}");
+}
+
+#[test]
+fn what_is_applied_and_what_is_fetched_count_together() {
+    let lab = Lab::new()
+        .with(1, mysql("a", "a:1-120", None))
+        .with(2, mysql("b", "a:1-100", Some("a:90-120")))
+        .with(3, mysql("c", "a:1-110", Some("a:90-110")));
+    let sheet = failover(&lab.silent(1).seen).unwrap();
+    assert_eq!(sheet.promote.as_deref(), Some("db-2"), "{sheet}");
+}
+
+#[test]
+fn a_primary_that_was_never_heard_leaves_writes_of_their_own_unproven() {
+    let lab = Lab::new().silent(1).with(2, facts!("healthy", "n2"));
+    let sheet = failover(&lab.seen).unwrap();
+    assert_eq!(sheet.promote.as_deref(), Some("db-2"));
+    let line = "db-2 may hold writes of its own: its primary has never said what it holds";
+    assert!(sheet.unproven.iter().any(|told| told == line), "{sheet}");
 }

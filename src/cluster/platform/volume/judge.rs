@@ -3,7 +3,10 @@
 //! Rules (measured): replica 3 with one brick down serves from two, with two down clients get ENOTCONN on reads and
 //! writes. Of 2+1 any two serve. What a node does not tell is not known, and never counted as up.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -16,6 +19,8 @@ use crate::cluster::{
 
 /// What a heal count says of a brick holds for so long, in seconds.
 const COUNT_HOLDS: i64 = 300;
+/// A summary is had every 5 min; one that is older tells its age, in seconds.
+const SUMMARY_HOLDS: i64 = 600;
 /// Free space below which it is told, of all.
 const LOW: f64 = 0.10;
 /// Over so many seconds a backlog must fall, or it does not.
@@ -49,8 +54,10 @@ pub(in crate::cluster::platform) fn judge(seen: &Snapshot) -> Vec<Judged> {
             (key, component, said)
         })
         .collect();
+    // A node that is off is told by itself and by one of the others.
+    let mut lost = BTreeSet::new();
     let mut all: Vec<_> =
-        nodes.iter().flat_map(|(key, component, said)| node(key, component, *said)).collect();
+        nodes.iter().flat_map(|(key, component, said)| node(key, component, *said, &mut lost)).collect();
     for (key, component) in of_kind(seen, ComponentKind::Volume) {
         let facts = match component.status.as_deref() {
             Some(Facts::Volume(facts)) => facts.clone(),
@@ -60,13 +67,27 @@ pub(in crate::cluster::platform) fn judge(seen: &Snapshot) -> Vec<Judged> {
             .iter()
             .filter_map(|(_, component, said)| Some((component.link.is_live(), (*said)?)))
             .collect();
-        all.extend(volume(key, component, &facts, &said, seen.at));
+        let healers: Vec<&str> = nodes
+            .iter()
+            .filter(|(_, component, _)| component.link.is_live())
+            .filter(|(.., said)| {
+                let volumes = said.iter().flat_map(|said| &said.volumes);
+                volumes.filter(|volume| volume.name == key.name).any(|volume| volume.heals == Some(false))
+            })
+            .map(|(key, ..)| &*key.name)
+            .collect();
+        all.extend(volume(key, component, &facts, &said, &healers, seen.at));
     }
     all
 }
 
 /// A storage node.
-fn node(key: &ComponentKey, component: &Component, said: Option<&StorageFacts>) -> Vec<Judged> {
+fn node<'a>(
+    key: &ComponentKey,
+    component: &Component,
+    said: Option<&'a StorageFacts>,
+    told: &mut BTreeSet<&'a str>,
+) -> Vec<Judged> {
     let judged = |state, text: String| Judged::new(key, state, text);
     if let Some(why) = component.link.trouble() {
         let answer = match component.trouble {
@@ -82,9 +103,20 @@ fn node(key: &ComponentKey, component: &Component, said: Option<&StorageFacts>) 
     let Some(said) = said else { return vec![judged(LinkState::Unknown, "has not been asked yet".into())] };
     let lost: Vec<&str> = said.peers.iter().filter(|peer| !peer.connected).map(|peer| &*peer.host).collect();
     let mut all = Vec::new();
-    if !lost.is_empty() {
-        let text = format!("is not connected to {}", few(&lost));
+    let newly: Vec<&str> = lost.iter().copied().filter(|host| told.insert(host)).collect();
+    if !newly.is_empty() {
+        let text = format!("is not connected to {}", few(&newly));
         let answer = "on that node: `systemctl status glusterd`";
+        all.push(judged(LinkState::Warning, text).rule("platform-storage-node").remedy(answer));
+    }
+    let outside =
+        |peer: &&super::Peer| peer.connected && !peer.state.is_empty() && *peer.state != *"Peer in Cluster";
+    let outside: Vec<_> =
+        said.peers.iter().filter(outside).map(|peer| format!("{} ({})", peer.host, peer.state)).collect();
+    if !outside.is_empty() {
+        let names: Vec<&str> = outside.iter().map(String::as_str).collect();
+        let text = format!("is connected to {} and not in one pool with it", few(&names));
+        let answer = "on both: `gluster peer status`; a peer is rejected where their files of a volume differ (/var/lib/glusterd/vols)";
         all.push(judged(LinkState::Warning, text).rule("platform-storage-node").remedy(answer));
     }
     let own = || said.volumes.iter().flat_map(|v| &v.bricks).filter_map(|brick| brick.own.as_ref());
@@ -177,7 +209,8 @@ impl<'a> Whole<'a> {
             Some((free.saturating_sub(total / 100 * reserve), total))
         };
         self.bricks.iter().filter_map(free).min_by(|(a, of_a), (b, of_b)| {
-            (a.saturating_mul(*of_b / 1024)).cmp(&b.saturating_mul(*of_a / 1024))
+            let share = |free: u64, of_other: u64| u128::from(free) * u128::from(of_other);
+            share(*a, *of_b).cmp(&share(*b, *of_a))
         })
     }
 }
@@ -187,6 +220,7 @@ fn volume(
     component: &Component,
     facts: &VolumeFacts,
     said: &[(bool, &StorageFacts)],
+    idle: &[&str],
     now: Timestamp,
 ) -> Vec<Judged> {
     let judged = |state, text: String| Judged::new(key, state, text);
@@ -208,7 +242,8 @@ fn volume(
         all.push(judged(LinkState::Broken, text).rule("platform-volume-bricks").remedy(answer));
     } else {
         all.extend(bricks(key, &whole));
-        all.extend(split_brain(key, facts));
+        all.extend(split_brain(key, facts, now));
+        all.extend(no_healer(key, &whole, idle));
         all.extend(backlog(key, component, facts, &whole, now));
         all.extend(space(key, &whole));
     }
@@ -282,18 +317,45 @@ fn bricks(key: &ComponentKey, whole: &Whole<'_>) -> Option<Judged> {
     let judged = Judged::new(key, state, text);
     Some(match state {
         LinkState::Unknown => judged,
-        _ => judged.rule("platform-volume-bricks").remedy(format!(
-            "on the node of the brick see why its process ended (its log under /var/log/glusterfs/bricks), then `gluster volume start {} force`, which starts what is missing",
-            key.name
-        )),
+        _ => {
+            let answer = if whole.defined.server_quorum_lost {
+                "start the other storage nodes: with the quorum the bricks come back by themselves".to_owned()
+            } else if !down.is_empty() {
+                format!(
+                    "on the node of the brick see why its process ended (its log under /var/log/glusterfs/bricks), then `gluster volume start {} force`, which starts what is missing",
+                    key.name
+                )
+            } else if !hung.is_empty() {
+                "its process runs: on its node see its log (/var/log/glusterfs/bricks) and its disk; `ps` shows state D where the disk hangs".to_owned()
+            } else {
+                "make the storage node answer first: its bricks may run".to_owned()
+            };
+            judged.rule("platform-volume-bricks").remedy(answer)
+        }
     })
 }
 
-fn split_brain(key: &ComponentKey, facts: &VolumeFacts) -> Option<Judged> {
+/// The daemon that heals does not run on some nodes.
+fn no_healer(key: &ComponentKey, whole: &Whole<'_>, idle: &[&str]) -> Option<Judged> {
+    // Without the quorum it is stopped like the bricks, and that is told of them.
+    if idle.is_empty() || whole.per_set() < 2 || whole.defined.server_quorum_lost {
+        return None;
+    }
+    let text = format!("is not healed from {}: the self-heal daemon is offline there", few(idle));
+    let answer = format!(
+        "where `cluster.self-heal-daemon` is not off on purpose: `gluster volume start {} force` starts it",
+        key.name
+    );
+    Some(Judged::new(key, LinkState::Warning, text).rule("platform-volume-bricks").remedy(answer))
+}
+
+fn split_brain(key: &ComponentKey, facts: &VolumeFacts, now: Timestamp) -> Option<Judged> {
     let (at, summary) = facts.summary.as_ref()?;
     let n = summary.split_brain().filter(|n| *n > 0)?;
+    let old = now.duration_since(*at).as_secs();
+    let when = if old >= SUMMARY_HOLDS { format!(" (as of {} ago)", span(old)) } else { String::new() };
     let text = format!(
-        "{} in split-brain: clients get errors for them, and nothing heals them by itself",
+        "{} in split-brain{when}: clients get errors for them, and nothing heals them by itself",
         match n {
             1 => "1 entry is".to_owned(),
             n => format!("{n} entries are"),
@@ -303,22 +365,30 @@ fn split_brain(key: &ComponentKey, facts: &VolumeFacts) -> Option<Judged> {
         "look at them: `gluster volume heal {0} info split-brain`; which copy is right is decided file by file: `gluster volume heal {0} split-brain latest-mtime FILE` or `source-brick HOST:BRICK FILE`",
         key.name
     );
-    Some(
-        Judged::new(key, LinkState::Broken, text)
-            .rule("platform-volume-split-brain")
-            .remedy(answer)
-            .since(Some(*at)),
-    )
+    Some(Judged::new(key, LinkState::Broken, text).rule("platform-volume-split-brain").remedy(answer))
 }
 
-/// Entries by which the backlog changes a minute, over the last minutes.
-fn rate(component: &Component) -> Option<(f64, i64)> {
-    let last = component.history.last()?;
-    let within =
-        |gauge: &&crate::cluster::platform::Gauge| last.at.duration_since(gauge.at).as_secs() <= TREND;
-    let first = component.history.iter().find(within)?;
-    let seconds = last.at.duration_since(first.at).as_secs();
-    (seconds >= 60).then(|| ((last.value - first.value) * 60.0 / seconds as f64, seconds))
+/// How the backlog changes, of what was counted in the same way.
+struct Trend {
+    /// Entries more a minute.
+    rate: f64,
+    /// Over so many seconds.
+    seconds: i64,
+    /// The last of these counts.
+    last: f64,
+}
+
+/// The trend up to the count of `at`; `None`: that count is of some bricks only, or the first of this backlog.
+fn trend(component: &Component, at: Timestamp) -> Option<Trend> {
+    let last = component.history.last().filter(|last| last.at == at)?;
+    // What was counted before there was something to heal is no part of how it heals.
+    let of_now = |gauge: &&crate::cluster::platform::Gauge| {
+        gauge.value > 0.0 && at.duration_since(gauge.at).as_secs() <= TREND
+    };
+    let first = component.history.iter().rev().take_while(of_now).last()?;
+    let seconds = at.duration_since(first.at).as_secs();
+    let rate = (last.value - first.value) * 60.0 / seconds.max(1) as f64;
+    (seconds >= 60).then_some(Trend { rate, seconds, last: last.value })
 }
 
 fn backlog(
@@ -337,13 +407,13 @@ fn backlog(
     let old = now.duration_since(*at).as_secs();
     let when = if old >= COUNT_HOLDS { format!(" ({} ago)", span(old)) } else { String::new() };
     let entries = if total == 1 { "1 entry".to_owned() } else { format!("{total} entries") };
-    let (state, trend) = match rate(component) {
-        Some((rate, _)) if rate <= -0.5 => {
-            let left = (total as f64 / -rate * 60.0) as i64;
+    let (state, trend) = match trend(component, *at) {
+        Some(Trend { rate, last, .. }) if rate <= -0.5 => {
+            let left = (last / -rate * 60.0) as i64;
             (LinkState::Notice, format!(", {:.0} fewer a minute: about {} left", -rate, span(left)))
         }
-        Some((rate, _)) if rate >= 0.5 => (LinkState::Warning, format!(", {rate:.0} more a minute")),
-        Some((_, seconds)) if seconds >= TREND - 60 => {
+        Some(Trend { rate, .. }) if rate >= 0.5 => (LinkState::Warning, format!(", {rate:.0} more a minute")),
+        Some(Trend { seconds, .. }) if seconds >= TREND - 60 => {
             (LinkState::Warning, ", and it does not become less".to_owned())
         }
         _ => (LinkState::Notice, String::new()),

@@ -75,8 +75,6 @@ pub struct OwnBrick {
     pub started: bool,
     /// Free and total bytes that clients can use; `None`: only known with what is reserved.
     pub space: Option<(u64, u64)>,
-    /// Free and total bytes with what is reserved for root, which clients cannot use.
-    pub with_reserved: Option<(u64, u64)>,
 }
 
 impl StorageFacts {
@@ -135,13 +133,11 @@ fn volume(fields: &BTreeMap<&str, &str>, own: &str, space: &BTreeMap<&str, (u64,
     let count = |name: &str| value(name).and_then(|n| n.parse().ok()).unwrap_or(0);
     let bricks = numbered(|n| {
         let of = |name: &str| value(&format!("Brick{n}.{name}"));
-        let bytes = |name: &str| of(name)?.trim_end_matches("Bytes").parse::<u64>().ok();
         let path = of("path")?;
         // Only its own bricks have a status.
         let status = of("status").map(|status| OwnBrick {
             started: status == "Started" && of("port_registered") != Some("0"),
             space: path.split_once(':').and_then(|(_, path)| space.get(path)).copied(),
-            with_reserved: bytes("spacefree").zip(bytes("spacetotal")),
         });
         Some(Brick { name: one_line(path).into(), arbiter: of("is_arbiter") == Some("1"), own: status })
     });

@@ -324,3 +324,109 @@ fn only_names_of_volumes_are_sent_to_a_node() {
         assert_eq!(is_volume_name(name), fits, "{name}");
     }
 }
+
+#[test]
+fn the_fullest_brick_counts_on_disks_of_any_size() {
+    const T: u64 = 1 << 40;
+    let with = |n: u8, free: u64, total: u64| {
+        let mut facts = node(n);
+        let volume = facts.volumes.iter_mut().find(|v| *v.name == *"uploads").unwrap();
+        let own = volume.bricks.iter_mut().filter_map(|brick| brick.own.as_mut());
+        own.for_each(|brick| brick.space = Some((free, total)));
+        facts
+    };
+    let lab = Lab::new()
+        .node(1, with(1, 6 * T, 16 * T))
+        .node(2, with(2, 8 * T, 16 * T))
+        .node(3, with(3, T / 2, 16 * T))
+        .volume("uploads", count(capture!("healthy.heal-count.xml")));
+    assert_eq!(lab.of("uploads").rule, Some("platform-volume-space"), "{}", lab.of("uploads").text);
+}
+
+#[test]
+fn the_advice_is_of_what_the_bricks_lack() {
+    let counted = || count(capture!("healthy.heal-count.xml"));
+    let advice = |lab: &Lab| lab.of("uploads").remedy.unwrap().to_string();
+    let down = advice(&Lab::new().node(3, down(3, "uploads")).volume("uploads", counted()));
+    assert!(down.contains("gluster volume start uploads force"), "{down}");
+    let hung = advice(&Lab::new().volume("uploads", count(capture!("brick_hung.heal-count.xml"))));
+    assert!(hung.starts_with("its process runs") && !hung.contains("force"), "{hung}");
+    let unknown = advice(&Lab::new().volume("uploads", counted()).silent(2).silent(3));
+    assert!(unknown.starts_with("make the storage node answer first"), "{unknown}");
+    let facts = StorageFacts::read(NO_QUORUM).unwrap();
+    let lab = Lab::new().silent(2).silent(3).node(1, facts).volume("arb", VolumeFacts::default());
+    let quorum = lab.of("arb").remedy.unwrap().to_string();
+    assert!(quorum.starts_with("start the other storage nodes"), "{quorum}");
+}
+
+#[test]
+fn a_peer_that_is_away_is_told_by_one_node_and_one_that_is_rejected_by_name() {
+    let lost = |n: u8| {
+        let mut facts = node(n);
+        facts.peers[1].connected = false;
+        facts
+    };
+    let lab = Lab::new().node(1, lost(1)).node(2, lost(2));
+    let told = |lab: &Lab| {
+        let platform = Platform::of(&lab.seen);
+        platform.wrong().filter(|j| j.rule == Some("platform-storage-node")).count()
+    };
+    assert_eq!(told(&lab), 1);
+    let mut rejected = node(1);
+    rejected.peers[0].state = "Peer Rejected".into();
+    let lab = Lab::new().node(1, rejected);
+    assert_eq!(lab.of("gluster-1").state, LinkState::Warning);
+    assert!(lab.of("gluster-1").text.contains("(Peer Rejected)"), "{}", lab.of("gluster-1").text);
+}
+
+#[test]
+fn a_node_that_heals_nothing_is_told() {
+    let mut idle = node(2);
+    idle.volumes.iter_mut().for_each(|volume| volume.heals = Some(false));
+    let lab = Lab::new().node(2, idle).volume("uploads", count(capture!("healthy.heal-count.xml")));
+    let told = lab.of("uploads");
+    assert_eq!(told.state, LinkState::Warning);
+    assert_eq!(told.text, "is not healed from gluster-2: the self-heal daemon is offline there");
+}
+
+#[test]
+fn a_trend_is_of_this_backlog_and_of_counts_that_compare() {
+    let text = |n: u64| capture!("healing.heal-count.txt").replace("118", &n.to_string());
+    let counted = |lab: Lab, seconds: i64, n: u64| {
+        let mut lab = lab;
+        lab.seen.at = at(seconds);
+        let count = Some((at(seconds), HealCount::read(&text(n)).unwrap()));
+        lab.volume("uploads", VolumeFacts { count, ..VolumeFacts::default() })
+    };
+    let told = |lab: &Lab| {
+        let platform = Platform::of(&lab.seen);
+        platform.wrong().find(|j| j.rule == Some("platform-volume-backlog")).unwrap().text.to_string()
+    };
+    // Nothing to heal before the fault is no start of a trend.
+    let lab = counted(counted(Lab::new(), 0, 0), 300, 600);
+    assert_eq!(told(&lab), "600 entries to heal");
+    let lab = counted(lab, 360, 500);
+    assert_eq!(told(&lab), "500 entries to heal, 100 fewer a minute: about 5m left");
+    // A count that does not compare has no trend.
+    let mut lab = lab;
+    lab.seen.at = at(420);
+    let facts = VolumeFacts {
+        count: Some((at(420), HealCount::read(&text(900)).unwrap())),
+        ..VolumeFacts::default()
+    };
+    let lab = lab.put(ComponentKind::Volume, "uploads", |c| c.read(Facts::Volume(facts), None, at(420)));
+    assert_eq!(told(&lab), "900 entries to heal");
+}
+
+#[test]
+fn an_old_summary_tells_its_age() {
+    let mut lab = Lab::new();
+    lab.seen.at = at(1_200);
+    let lab = (1..=3).fold(lab, |lab, n| lab.node(n, node(n)));
+    let summary = HealSummary::read(capture!("split_brain.heal-summary.xml")).unwrap();
+    let facts =
+        VolumeFacts { summary: Some((at(0), summary)), ..count(capture!("split_brain.heal-count.xml")) };
+    let split = lab.volume("mirror", facts).of("mirror");
+    assert!(split.text.starts_with("1 entry is in split-brain (as of 20m ago): "), "{}", split.text);
+    assert_eq!(split.since, None);
+}
