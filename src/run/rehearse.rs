@@ -72,15 +72,34 @@ async fn image(access: &Access, writer: &Writer, plan: &Plan) -> Vec<Check> {
     }
     let namespace = &*set.workload.key.namespace;
     let answer = registries.ask(&set.to, Some(&*set.from), namespace).await;
-    let mut checks = vec![told(&set.to, answer, unknown)];
+    let has_it = match unknown {
+        true => HasIt::None,
+        // A read that fails says nothing of the policy.
+        false => match writer.pulls_always(namespace, &set.container, &set.from).await {
+            Ok(true) => HasIt::AndAsksAgain,
+            Ok(false) | Err(_) => HasIt::Some,
+        },
+    };
+    let mut checks = vec![told(&set.to, answer, has_it)];
     if registries.knows(&set.from) && checks[0].verdict == Verdict::Ok {
         checks.extend(moved(registries, writer, set).await);
     }
     checks
 }
 
-/// What a registry says of an image; `unknown`: no node has it.
-fn told(image: &str, answer: Answer, unknown: bool) -> Check {
+/// Whether nodes have an image already, and make do with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HasIt {
+    /// None is known to.
+    None,
+    /// A node has it.
+    Some,
+    /// A node has it, and the pods want it to be asked for again at each start: `imagePullPolicy: Always`.
+    AndAsksAgain,
+}
+
+/// What a registry says of an image.
+fn told(image: &str, answer: Answer, has_it: HasIt) -> Check {
     let (verdict, text) = match answer {
         Answer::Has(Found { host, digest }) => {
             let digest = digest.map_or(String::new(), |digest| format!(" ({digest})"));
@@ -110,19 +129,19 @@ fn told(image: &str, answer: Answer, unknown: bool) -> Check {
         }
         Answer::Barred(why) => (Verdict::Refuse, format!("no node can pull {image}: {why}")),
         Answer::Unknown(why) => {
-            let exists = if unknown { "exists" } else { "can still be pulled" };
+            let exists = if has_it == HasIt::None { "exists" } else { "can still be pulled" };
             (Verdict::Warn, format!("whether {image} {exists} is not known: {why}"))
         }
     };
     // A node has it: that is enough for the pods that come there, and for no others.
-    if verdict == Verdict::Refuse && !unknown {
-        return Check::new(
-            IMAGE,
-            Verdict::Warn,
-            format!("{text}; only nodes that have it already can run it"),
-        );
-    }
-    Check::new(IMAGE, verdict, text)
+    let (verdict, but) = match (verdict, has_it) {
+        (Verdict::Refuse, HasIt::Some) => (Verdict::Warn, "; only nodes that have it already can run it"),
+        (Verdict::Refuse, HasIt::AndAsksAgain) => {
+            (verdict, "; its pods always pull, also on nodes that have it already")
+        }
+        _ => (verdict, ""),
+    };
+    Check::new(IMAGE, verdict, text + but)
 }
 
 /// Whether the tag that runs leads to something else by now: a pod that comes to a node without it then runs that.
@@ -400,10 +419,10 @@ mod tests {
                 "is not known: its registry x",
             ),
         ] {
-            let check = told("app:2", answer.clone(), true);
+            let check = told("app:2", answer.clone(), HasIt::None);
             assert_eq!(check.verdict, alone, "{answer:?}");
             assert!(check.text.contains(words), "{}", check.text);
-            let check = told("app:2", answer.clone(), false);
+            let check = told("app:2", answer.clone(), HasIt::Some);
             assert_eq!(check.verdict, with_a_node, "{answer:?}");
             let hidden = alone == Verdict::Refuse;
             assert_eq!(
@@ -412,6 +431,10 @@ mod tests {
                 "{}",
                 check.text
             );
+            // Where pods always pull, what a node has does not help.
+            let check = told("app:2", answer.clone(), HasIt::AndAsksAgain);
+            assert_eq!(check.verdict, alone, "{answer:?}");
+            assert_eq!(check.text.contains("its pods always pull"), hidden, "{}", check.text);
         }
     }
 }

@@ -3,8 +3,8 @@
 //! is not there.
 //!
 //! Used by the rehearsal of a plan with another image, and by `live`, which asks now and then for the images that run. A
-//! login is sent only where one is configured for that registry, when it says 401, and once. Everybody else is asked as
-//! nobody, with an anonymous token where it hands one out.
+//! login is sent only where one is configured for that registry, when it says 401, over TLS, and once; one that was refused
+//! not again for an hour. Everybody else is asked as nobody, with an anonymous token where it hands one out.
 //!
 //! Source: the distribution specification (`HEAD /v2/NAME/manifests/REFERENCE`). As container runtimes do, loopback addresses
 //! are spoken to without TLS.
@@ -12,6 +12,7 @@
 mod login;
 mod named;
 mod parts;
+mod refusals;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -73,6 +74,8 @@ pub enum Alive {
     NoLogin(String),
     /// Something else: one sentence, after its name.
     No(String),
+    /// This machine cannot ask it, which says nothing of it: why, in a sentence.
+    Unasked(String),
 }
 
 /// Where a registry is asked, and whom its certificate has to be issued by.
@@ -105,6 +108,14 @@ struct Configured {
     login: Box<Look>,
 }
 
+impl Configured {
+    async fn who(&self, image: &str, namespace: &str) -> Result<Option<Login>, Lacking> {
+        let look = (self.login)(namespace.to_owned(), image.to_owned());
+        let slow = |_| format!("its login could not be read within {} s", PATIENCE.as_secs());
+        timeout(PATIENCE, look).await.map_err(slow).map_err(Lacking::Unread)?
+    }
+}
+
 impl fmt::Debug for Registries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registries").field(&self.0.as_ref().map(|known| &known.host)).finish()
@@ -134,19 +145,12 @@ impl Registries {
         self.host().is_some_and(|host| host_of(image) == host)
     }
 
-    /// How the registry of an image is asked; the error: nodes have no login for it.
+    /// How the registry of an image is asked. Who asks is looked up in a time of its own: it is not the registry that is slow.
     async fn way(&self, image: &str, namespace: &str) -> Result<Way, Stop> {
         let named = Named::of(image);
         match self.0.as_ref().filter(|known| known.host == named.host) {
-            Some(known) => {
-                let login = (known.login)(namespace.to_owned(), image.to_owned()).await;
-                let login = login.map_err(|lacking| match lacking {
-                    Lacking::Unusable(why) => Stop::Unusable(why),
-                    Lacking::Unread(why) => Stop::Failed(format!("is not asked: {why}")),
-                })?;
-                Way::to(&named, &known.place, login)
-            }
-            None => Way::to(&named, &Place::default(), None),
+            Some(known) => Way::to(&named, &known.place, known.who(image, namespace).await),
+            None => Way::to(&named, &Place::default(), Ok(None)),
         }
     }
 
@@ -165,16 +169,9 @@ impl Registries {
         }
     }
 
-    /// The digest that the reference of an image leads to now, by its registry. `Ok(None)`: it has it no more.
-    ///
-    /// # Errors
-    /// One sentence.
-    pub async fn digest(&self, image: &str, namespace: &str) -> Result<Option<Found>, String> {
-        match self.once(image, namespace, false).await.0 {
-            Answer::Has(found) => Ok(Some(found)),
-            Answer::Unknown(why) | Answer::Barred(why) => Err(why),
-            _ => Ok(None),
-        }
+    /// Asks the registry of an image whether it has it; its parts are not asked for.
+    pub async fn has(&self, image: &str, namespace: &str) -> Answer {
+        self.once(image, namespace, false).await.0
     }
 
     /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is, or that is not
@@ -189,8 +186,8 @@ impl Registries {
         }
         let host = named.host.clone();
         let says = |stop: Stop| format!("its registry {host} {}", stop.text());
+        let mut way = self.way(image, namespace).await.map_err(says)?;
         let look = async {
-            let mut way = self.way(image, namespace).await?;
             let Some(found) = present(&named, &mut way).await? else { return Ok(None) };
             let Some(now) = found.digest.filter(|digest| digest != runs) else { return Ok(None) };
             let platforms = parts::platforms(&named, &way).await?;
@@ -204,17 +201,21 @@ impl Registries {
 
     /// What the base of the API says, asked as for this image.
     pub async fn alive(&self, image: &str, namespace: &str) -> Alive {
-        let look = async {
-            let mut way = self.way(image, namespace).await?;
-            way.ask(Method::GET, "/v2/").await
+        let answer = match self.way(image, namespace).await {
+            Ok(mut way) => {
+                let look = timeout(PATIENCE, way.ask(Method::GET, "/v2/")).await;
+                look.unwrap_or_else(|_| Err(late(PATIENCE)))
+            }
+            Err(stop) => Err(stop),
         };
-        match timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(late(PATIENCE))) {
+        match answer {
             Ok(reply) if reply.status().is_success() => Alive::Yes,
             Ok(reply) => Alive::No(format!("answers {}", reply.status().as_u16())),
             Err(Stop::NoLogin) => Alive::WantsLogin,
             Err(Stop::Unusable(why)) => Alive::NoLogin(why),
             Err(Stop::Refused(whose, _)) => Alive::Refuses(whose),
-            Err(stop) => Alive::No(stop.text()),
+            Err(Stop::Unasked(why)) => Alive::Unasked(why),
+            Err(Stop::Failed(why)) => Alive::No(why),
         }
     }
 
@@ -222,11 +223,14 @@ impl Registries {
     async fn once(&self, image: &str, namespace: &str, whole: bool) -> (Answer, Option<Way>) {
         let named = Named::of(image);
         let host = named.host.clone();
-        let look = async {
-            let mut way = self.way(image, namespace).await?;
-            present(&named, &mut way).await.map(|found| (found, way))
+        let answer = match self.way(image, namespace).await {
+            Ok(mut way) => {
+                let look = timeout(PATIENCE, present(&named, &mut way)).await;
+                look.unwrap_or_else(|_| Err(late(PATIENCE))).map(|found| (found, way))
+            }
+            Err(stop) => Err(stop),
         };
-        match timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(late(PATIENCE))) {
+        match answer {
             Ok((Some(found), way)) if !whole => (Answer::Has(found), Some(way)),
             Ok((Some(found), way)) => match timeout(PATIENCE, parts::missing(&named, &way)).await {
                 Ok(Ok(Some((part, all)))) => (Answer::Damaged { host, part, all }, Some(way)),

@@ -1,15 +1,16 @@
 //! The registry that images come from: whether it answers, and still has what runs. What runs goes on without it; a pod that
 //! comes to a node without its image does not start.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKey, ComponentKind, Facts, Judged, few, lost, of_kind};
+use super::{Component, ComponentKey, ComponentKind, Facts, Judged, few, lost, of_kind};
 use crate::cluster::{
     LinkState, Snapshot,
     clocks::Dated,
+    endpoint::Trouble,
     words::{age, count},
 };
 
@@ -53,6 +54,8 @@ pub enum Base {
     NoLogin(Arc<str>),
     /// Something else, after its name: `answers 502`.
     Fails(Arc<str>),
+    /// This machine cannot ask it, which says nothing of it: why, in a sentence.
+    Unasked(Arc<str>),
 }
 
 /// What a registry says of an image that runs.
@@ -77,8 +80,32 @@ pub enum Told {
     Damaged(Arc<str>, bool),
     /// Pods run this digest, and the tag leads to that one now.
     Moved(Arc<str>, Arc<str>),
+    /// Nodes cannot pull it with the login of its namespace: why, in a sentence.
+    Barred(Arc<str>),
     /// It could not be told: why.
     Unknown(Arc<str>),
+}
+
+impl Told {
+    /// It tells what the registry has.
+    fn is_of_storage(&self) -> bool {
+        !matches!(self, Self::Barred(_) | Self::Unknown(_))
+    }
+}
+
+impl RegistryFacts {
+    /// The component after they were read at `now`. A registry that did not answer, or was not asked, answered last when it
+    /// did before.
+    pub(crate) fn of(self, before: &Component, now: Timestamp) -> Component {
+        let why = match &self.base {
+            Base::Fails(why) | Base::Unasked(why) => why.clone(),
+            Base::Open | Base::WantsLogin | Base::Refuses(_) | Base::NoLogin(_) => {
+                return before.read(Facts::Registry(self), None, now);
+            }
+        };
+        let failed = before.failed(Trouble::Other, &why, now);
+        Component { status: Some(Arc::new(Facts::Registry(self))), ..failed }
+    }
 }
 
 impl Dated for RegistryFacts {
@@ -92,11 +119,11 @@ impl Dated for RegistryFacts {
 pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
     let mut all = Vec::new();
     for (key, component) in of_kind(seen, ComponentKind::Registry) {
-        if let Some(lost) = lost(key, component) {
-            all.push(lost);
+        // What it failed with stands in what was read of it last.
+        let Some(Facts::Registry(facts)) = component.status.as_deref() else {
+            all.extend(lost(key, component));
             continue;
-        }
-        let Some(Facts::Registry(facts)) = component.status.as_deref() else { continue };
+        };
         let begun = all.len();
         all.extend(said(key, facts));
         if let Some(first) = all.get_mut(begun) {
@@ -107,7 +134,7 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
 }
 
 fn numbers(facts: &RegistryFacts, now: Timestamp) -> Vec<(&'static str, String)> {
-    let has = facts.images.iter().filter(|one| !matches!(one.told, Told::Missing | Told::Unknown(_))).count();
+    let has = facts.images.iter().filter(|one| one.told.is_of_storage() && one.told != Told::Missing).count();
     let oldest = facts.images.iter().map(|one| one.since).min();
     let since = oldest.map(|since| ("since", age(now, since)));
     let all = [
@@ -129,7 +156,7 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
             return vec![warning(format!("{why}: {PULL}")).rule(DOWN).since(since).remedy(remedy)];
         }
         Base::Refuses(whose) => {
-            let remedy = "correct the login; it is asked with it again in an hour, for accounts are locked by those who try";
+            let remedy = "correct the login; the same one is not shown again for an hour, since attempts lock accounts";
             return vec![warning(format!("refuses {whose}")).rule(LOGIN).since(since).remedy(remedy)];
         }
         Base::NoLogin(why) => {
@@ -140,19 +167,25 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
             let text = "wants a login, and none is configured: whether it has its images is not known";
             return vec![Judged::new(key, LinkState::Unknown, text)];
         }
+        Base::Unasked(why) => {
+            return vec![Judged::new(key, LinkState::Unknown, format!("is not asked: {why}"))];
+        }
         Base::Open => {}
     }
     let missing: Vec<_> = facts.images.iter().filter(|one| one.told == Told::Missing).collect();
-    let asked = facts.images.iter().filter(|one| !matches!(one.told, Told::Unknown(_))).count();
+    let asked = facts.images.iter().filter(|one| one.told.is_of_storage()).count();
     let since = missing.iter().map(|one| one.since).max();
     if !missing.is_empty() && missing.len() == asked {
+        // Of many a few may have been removed, one after another.
+        let is_gone = asked >= facts.running as usize;
+        let storage = if is_gone { "its storage is not there" } else { "its storage may not be there" };
         let text = match asked {
             1 => format!(
                 "answers, and does not have {}, which runs: its storage may not be there; {PULL}",
                 missing[0].image
             ),
             n => format!(
-                "answers, and has none of the {n} images that run and were asked for: its storage is not there; {PULL}"
+                "answers, and has none of the {n} images that run and were asked for: {storage}; {PULL}"
             ),
         };
         let remedy = "look whether its storage is mounted, and do not start a garbage collection";
@@ -190,9 +223,10 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
                         .remedy(remedy),
                 );
             }
-            Told::Has(_) | Told::Missing | Told::Unknown(_) => {}
+            Told::Has(_) | Told::Missing | Told::Barred(_) | Told::Unknown(_) => {}
         }
     }
+    all.extend(barred(key, facts));
     if !all.is_empty() {
         return all;
     }
@@ -212,6 +246,24 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
     }]
 }
 
+/// The logins that nodes cannot pull with, each once.
+fn barred(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
+    let mut by: BTreeMap<&str, Vec<&ImageTold>> = BTreeMap::new();
+    for one in &facts.images {
+        if let Told::Barred(why) = &one.told {
+            by.entry(why).or_default().push(one);
+        }
+    }
+    let told = |(why, of): (&str, Vec<&ImageTold>)| {
+        let names: Vec<_> = of.iter().map(|one| &*one.image).collect();
+        let text = format!("is closed to nodes for {}: {why}", few(&names));
+        let since = of.iter().map(|one| one.since).min();
+        let remedy = "correct the pull secret: user, password, and its key, the registry as images name it, with the port";
+        Judged::new(key, LinkState::Warning, text).rule(LOGIN).since(since).remedy(remedy)
+    };
+    by.into_iter().map(told).collect()
+}
+
 /// A digest as people compare it.
 fn short(digest: &str) -> &str {
     let end = digest.find(':').map_or(12, |colon| colon + 13);
@@ -221,6 +273,7 @@ fn short(digest: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Freshness;
 
     fn told(base: Base, images: &[(&str, Told)]) -> Vec<(LinkState, String, Option<&'static str>)> {
         let since: Timestamp = "2026-11-29T03:00:00Z".parse().expect("a time");
@@ -249,6 +302,10 @@ mod tests {
         );
         assert_eq!((all.len(), all[0].0, all[0].2), (1, LinkState::Warning, Some(STORAGE)));
         assert!(all[0].1.starts_with("answers, and has none of the 2 images that run"), "{}", all[0].1);
+        assert!(all[0].1.contains("its storage may not be there"), "2 of 3 asked for: {}", all[0].1);
+        let all =
+            told(Base::Open, &[("app:1", Told::Missing), ("app:2", Told::Missing), ("app:3", Told::Missing)]);
+        assert!(all[0].1.contains("its storage is not there"), "{}", all[0].1);
         let all = told(Base::Open, &[("app:1", has()), ("app:2", Told::Missing)]);
         assert_eq!((all.len(), all[0].2), (1, Some(IMAGE)));
         assert!(all[0].1.starts_with("does not have app:2 any more, and pods run it"), "{}", all[0].1);
@@ -277,6 +334,40 @@ mod tests {
             (all[0].1.as_str(), all[0].2),
             ("refuses the login in the pull secret acme/registry", Some(LOGIN))
         );
+    }
+
+    #[test]
+    fn what_this_machine_cannot_ask_is_no_fault_of_the_registry() {
+        let all = told(Base::Unasked("you may not get Secrets in acme".into()), &[]);
+        let text = "is not asked: you may not get Secrets in acme".to_owned();
+        assert_eq!(all, [(LinkState::Unknown, text, None)]);
+    }
+
+    #[test]
+    fn a_login_of_one_namespace_that_is_no_good_is_told_beside_what_the_registry_has() {
+        let why: Arc<str> = "the pull secret b/registry names none".into();
+        let all = told(Base::Open, &[("app:1", Told::Has(None)), ("app:2", Told::Barred(why))]);
+        let text = "is closed to nodes for app:2: the pull secret b/registry names none".to_owned();
+        assert_eq!(all, [(LinkState::Warning, text, Some(LOGIN))]);
+    }
+
+    #[test]
+    fn a_registry_that_fails_has_answered_last_when_it_did() {
+        let key = ComponentKey::new(ComponentKind::Registry, "registry.example");
+        let (early, late): (Timestamp, Timestamp) = (
+            "2026-11-29T03:00:00Z".parse().expect("a time"),
+            "2026-11-29T04:00:00Z".parse().expect("a time"),
+        );
+        let of = |base| RegistryFacts { base, ..RegistryFacts::default() };
+        let open = of(Base::Open).of(&Component::new(key), early);
+        for base in [Base::Fails("answers 502".into()), Base::Unasked("no such file".into())] {
+            let then = of(base.clone()).of(&open, late);
+            assert!(matches!(then.link, Freshness::Stale { since, .. } if since == early), "{base:?}");
+            let Some(Facts::Registry(facts)) = then.status.as_deref() else { panic!("its facts") };
+            assert_eq!(facts.base, base);
+        }
+        let refuses = of(Base::Refuses("the configured login".into())).of(&open, late);
+        assert_eq!(refuses.link, Freshness::Live { since: late });
     }
 
     #[test]

@@ -12,14 +12,14 @@ use k8s_openapi::api::core::v1;
 use kube::Api;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
         platform::registry::{Base, ImageTold, RegistryFacts, Told},
-        platform::{Component, ComponentKey, ComponentKind, Facts},
+        platform::{Component, ComponentKey, ComponentKind},
     },
     wire::{
         Wire,
@@ -31,8 +31,8 @@ use crate::{
 const A_ROUND: usize = 3;
 /// While nothing has been asked yet, and while it does not answer.
 const SOON: Duration = Duration::from_secs(10);
-/// A login that is refused is not shown again for so long: accounts are locked by those who try.
-const AFTER_REFUSAL: Duration = Duration::from_secs(3_600);
+/// Images asked for in a round at most, where all that were asked for are missing.
+const A_CONTROL: usize = 9;
 
 /// Follows the configured registry until the receiver is gone.
 pub async fn follow(
@@ -46,8 +46,7 @@ pub async fn follow(
     let Some(host) = registries.host() else { return };
     let key = ComponentKey::new(ComponentKind::Registry, host);
     let mut component = Component::new(key.clone());
-    let mut registry =
-        Following { registries: &registries, wire, told: BTreeMap::new(), turn: 0, refused: None };
+    let mut registry = Following { registries: &registries, wire, told: BTreeMap::new(), turn: 0, whole: 0 };
     if into.send(Observation::Platform(Seen::Put(key.clone(), component.clone()))).await.is_err() {
         return;
     }
@@ -63,7 +62,7 @@ pub async fn follow(
         if since.as_ref().is_none_or(|(known, _)| *known != base) {
             since = Some((base.clone(), Timestamp::now()));
         }
-        let whole = base == Base::Open && registry.told.len() >= running.len().min(A_ROUND);
+        let wait = wait(&base, registry.told.len() >= running.len().min(A_ROUND), every);
         let facts = RegistryFacts {
             at: at.clone(),
             base,
@@ -71,17 +70,47 @@ pub async fn follow(
             running: u32::try_from(running.len()).unwrap_or(u32::MAX),
             images: registry.told.values().cloned().collect(),
         };
-        component = component.read(Facts::Registry(facts), None, Timestamp::now());
+        component = facts.of(&component, Timestamp::now());
         let told = Observation::Platform(Seen::Put(key.clone(), component.clone()));
         if into.send(told).await.is_err() {
             return;
         }
-        let wait = if whole { every } else { every.min(SOON) };
         tokio::select! {
             () = sleep(wait) => {}
             () = into.closed() => return,
         }
     }
+}
+
+/// How long until it is asked again; `whole`: enough images have been asked for. One that wants a login is not asked more
+/// often than one that lets us in.
+fn wait(base: &Base, whole: bool, every: Duration) -> Duration {
+    match base {
+        Base::Fails(_) | Base::Unasked(_) => every.min(SOON),
+        Base::Open if !whole => every.min(SOON),
+        Base::Open | Base::WantsLogin | Base::Refuses(_) | Base::NoLogin(_) => every,
+    }
+}
+
+/// Which of so many images are asked for in a round, and whether with all their parts: those of a turn, and one of all in
+/// turn with its parts. One that was damaged is never asked for without. And where the next turn begins.
+fn choose(
+    count: usize,
+    turn: usize,
+    whole: usize,
+    damaged: &BTreeSet<usize>,
+) -> (BTreeMap<usize, bool>, usize) {
+    let mut chosen = BTreeMap::new();
+    if count == 0 {
+        return (chosen, 0);
+    }
+    chosen.insert(whole % count, true);
+    let mut next = turn % count;
+    while chosen.len() < count.min(A_ROUND) {
+        chosen.entry(next).or_insert(damaged.contains(&next));
+        next = (next + 1) % count;
+    }
+    (chosen, next)
 }
 
 /// The images of a registry that run, each with a pod of it and its container.
@@ -104,67 +133,93 @@ fn running(seen: &Snapshot, host: &str) -> BTreeMap<Arc<str>, (Key, Arc<str>)> {
     found
 }
 
+/// An image that runs, with a pod of it and its container.
+type Runs<'a> = (&'a Arc<str>, &'a (Key, Arc<str>));
+
 struct Following<'a> {
     registries: &'a Registries,
     wire: Option<Wire>,
     told: BTreeMap<Arc<str>, ImageTold>,
     /// Where the next round begins.
     turn: usize,
-    /// Since when it refuses a login, and whose.
-    refused: Option<(Instant, Base)>,
+    /// Which one is asked for with all its parts in the next round.
+    whole: usize,
 }
 
 impl Following<'_> {
     /// Asks for the base, and for the next few images.
     async fn round(&mut self, running: &BTreeMap<Arc<str>, (Key, Arc<str>)>) -> Base {
-        if let Some((since, base)) = &self.refused {
-            if since.elapsed() < AFTER_REFUSAL {
-                return base.clone();
-            }
-            self.refused = None;
-        }
         self.told.retain(|image, _| running.contains_key(image));
         let images: Vec<_> = running.iter().collect();
-        let (of, namespace) = match images.first() {
-            Some((image, (pod, _))) => (image.to_string(), pod.namespace.to_string()),
-            None => (format!("{}/none", self.registries.host().unwrap_or_default()), String::new()),
-        };
-        let base = match self.registries.alive(&of, &namespace).await {
-            Alive::Yes => Base::Open,
-            Alive::WantsLogin => Base::WantsLogin,
-            Alive::Refuses(whose) => Base::Refuses(whose.into()),
-            Alive::NoLogin(why) => Base::NoLogin(why.into()),
-            Alive::No(why) => Base::Fails(why.into()),
-        };
-        if matches!(base, Base::Refuses(_)) {
-            self.refused = Some((Instant::now(), base.clone()));
-        }
+        let base = self.base(&images).await;
         if base != Base::Open {
             return base;
         }
-        let turns = images.len().min(A_ROUND);
-        for n in 0..turns {
-            let (image, (pod, container)) = images[(self.turn + n) % images.len()];
-            let told = self.ask(image, pod, container, n == 0).await;
-            let since = self.told.get(image).filter(|before| before.told == told).map(|before| before.since);
-            let since = since.unwrap_or_else(Timestamp::now);
-            self.told.insert(image.clone(), ImageTold { image: image.clone(), since, told });
+        let is_damaged =
+            |image: &str| matches!(self.told.get(image), Some(ImageTold { told: Told::Damaged(..), .. }));
+        let damaged = images.iter().enumerate().filter(|(_, (image, _))| is_damaged(image)).map(|(n, _)| n);
+        let (chosen, next) = choose(images.len(), self.turn, self.whole, &damaged.collect());
+        (self.turn, self.whole) = (next, self.whole.wrapping_add(1));
+        let mut all_missing = true;
+        for (n, whole) in &chosen {
+            all_missing &= self.one(images[*n], *whole).await == Told::Missing;
         }
-        self.turn = (self.turn + turns) % images.len().max(1);
+        // Is it these, or its storage? Further ones tell.
+        let further = (0..images.len()).filter(|n| !chosen.contains_key(n));
+        for n in further.take(A_CONTROL.saturating_sub(chosen.len())) {
+            if !all_missing {
+                break;
+            }
+            all_missing &= self.one(images[n], false).await == Told::Missing;
+        }
         base
+    }
+
+    /// What its base says, asked as for an image that runs. That one namespace has no login for it says nothing of others.
+    async fn base(&self, images: &[Runs<'_>]) -> Base {
+        let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
+        for (image, (pod, _)) in images {
+            asked.entry(&pod.namespace).or_insert(image);
+        }
+        let none = format!("{}/none", self.registries.host().unwrap_or_default());
+        if asked.is_empty() {
+            asked.insert("", &none);
+        }
+        let mut first = None;
+        for (namespace, image) in asked.into_iter().take(A_CONTROL) {
+            let base = match self.registries.alive(image, namespace).await {
+                Alive::Yes => Base::Open,
+                Alive::WantsLogin => Base::WantsLogin,
+                Alive::Refuses(whose) => Base::Refuses(whose.into()),
+                Alive::NoLogin(why) => Base::NoLogin(why.into()),
+                Alive::No(why) => Base::Fails(why.into()),
+                Alive::Unasked(why) => Base::Unasked(why.into()),
+            };
+            match base {
+                Base::Refuses(_) | Base::NoLogin(_) => first = first.or(Some(base)),
+                // Another namespace could not be asked for: what is known stands.
+                Base::Unasked(_) => return first.unwrap_or(base),
+                Base::Open | Base::WantsLogin | Base::Fails(_) => return base,
+            }
+        }
+        first.unwrap_or_default()
+    }
+
+    /// Asks for one image, and keeps what is said of it.
+    async fn one(&mut self, (image, (pod, container)): Runs<'_>, whole: bool) -> Told {
+        let told = self.ask(image, pod, container, whole).await;
+        let since = self.told.get(image).filter(|before| before.told == told).map(|before| before.since);
+        let since = since.unwrap_or_else(Timestamp::now);
+        self.told.insert(image.clone(), ImageTold { image: image.clone(), since, told: told.clone() });
+        told
     }
 
     /// What it says of an image that this container of a pod runs; `whole`: all its parts are asked for.
     async fn ask(&self, image: &str, pod: &Key, container: &str, whole: bool) -> Told {
         let namespace = &*pod.namespace;
-        let answer = if whole {
-            self.registries.ask(image, None, namespace).await
-        } else {
-            match self.registries.digest(image, namespace).await {
-                Ok(Some(found)) => Answer::Has(found),
-                Ok(None) => Answer::HasNot(String::new()),
-                Err(why) => Answer::Unknown(why),
-            }
+        let answer = match whole {
+            true => self.registries.ask(image, None, namespace).await,
+            false => self.registries.has(image, namespace).await,
         };
         match answer {
             Answer::Has(found) => match self.moved(image, pod, container).await {
@@ -173,7 +228,8 @@ impl Following<'_> {
             },
             Answer::HasNot(_) | Answer::Lost(..) => Told::Missing,
             Answer::Damaged { part, all, .. } => Told::Damaged(part.into(), all),
-            Answer::Barred(why) | Answer::Unknown(why) => Told::Unknown(why.into()),
+            Answer::Barred(why) => Told::Barred(why.into()),
+            Answer::Unknown(why) => Told::Unknown(why.into()),
         }
     }
 
@@ -186,5 +242,41 @@ impl Following<'_> {
         let runs = status.image_id.split_once('@')?.1.to_owned();
         let now = self.registries.moved(image, &runs, &pod.namespace).await.ok()??;
         Some((runs, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_image_is_asked_for_with_all_its_parts_in_turn() {
+        for count in 1..20 {
+            let (mut turn, mut with_parts, mut asked) = (0, BTreeSet::new(), BTreeSet::new());
+            for whole in 0..count {
+                let (chosen, next) = choose(count, turn, whole, &BTreeSet::new());
+                assert_eq!(chosen.len(), count.min(A_ROUND));
+                with_parts.extend(chosen.iter().filter(|(_, whole)| **whole).map(|(n, _)| *n));
+                asked.extend(chosen.into_keys());
+                turn = next;
+            }
+            assert_eq!((with_parts.len(), asked.len()), (count, count));
+        }
+        // A damaged one does not look whole because its parts were not asked for.
+        let (chosen, _) = choose(6, 2, 5, &BTreeSet::from([3]));
+        assert_eq!(chosen, BTreeMap::from([(2, false), (3, true), (5, true)]));
+        assert!(choose(0, 4, 4, &BTreeSet::new()).0.is_empty());
+    }
+
+    #[test]
+    fn a_registry_that_wants_a_login_is_not_asked_more_often() {
+        let every = Duration::from_secs(60);
+        for base in [Base::WantsLogin, Base::Refuses("x".into()), Base::NoLogin("x".into())] {
+            assert_eq!(wait(&base, false, every), every, "{base:?}");
+        }
+        assert_eq!(wait(&Base::Open, true, every), every);
+        assert_eq!(wait(&Base::Open, false, every), SOON);
+        assert_eq!(wait(&Base::Fails("x".into()), true, every), SOON);
+        assert_eq!(wait(&Base::Fails("x".into()), true, Duration::from_secs(1)), Duration::from_secs(1));
     }
 }

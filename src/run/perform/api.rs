@@ -123,6 +123,10 @@ pub(in crate::run) struct EventNote {
     pub(in crate::run) message: String,
 }
 
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
 impl Writer {
     /// Replicas asked for, by the API server itself, with the workload's uid and version. `None`: it is gone.
     pub(in crate::run) async fn scale_of(&self, workload: &WorkloadKey) -> Result<Option<Scale>, Failure> {
@@ -326,6 +330,34 @@ impl Writer {
         }
     }
 
+    /// The pods of a namespace with a container of that name of that image, each with the specification of the container.
+    async fn running(
+        &self,
+        namespace: &str,
+        container: &str,
+        image: &str,
+    ) -> Result<Vec<(Value, Value)>, Failure> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods?limit=200");
+        let found: Value = self.find(&path).await?.unwrap_or_default();
+        let its = |pod: Value| {
+            let mut all = list(&pod["spec"]["containers"]).into_iter();
+            let one = all.find(|one| one["name"] == container && one["image"] == image)?;
+            Some((pod, one))
+        };
+        Ok(list(&found["items"]).into_iter().filter_map(its).collect())
+    }
+
+    /// Whether pods of a namespace ask for the image of their containers of that name at each start: `imagePullPolicy: Always`.
+    pub(in crate::run) async fn pulls_always(
+        &self,
+        namespace: &str,
+        container: &str,
+        image: &str,
+    ) -> Result<bool, Failure> {
+        let all = self.running(namespace, container, image).await?;
+        Ok(all.iter().any(|(_, one)| one["imagePullPolicy"] == "Always"))
+    }
+
     /// The digests of an image that the pods of a namespace run, by their containers of that name; each once. What a runtime
     /// tells without a repository is no digest of a registry.
     pub(in crate::run) async fn running_digests(
@@ -334,15 +366,8 @@ impl Writer {
         container: &str,
         image: &str,
     ) -> Result<BTreeSet<String>, Failure> {
-        let path = format!("/api/v1/namespaces/{namespace}/pods?limit=200");
-        let found: Value = self.find(&path).await?.unwrap_or_default();
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let mut digests = BTreeSet::new();
-        for pod in list(&found["items"]) {
-            let asks = list(&pod["spec"]["containers"]);
-            if !asks.iter().any(|one| one["name"] == container && one["image"] == image) {
-                continue;
-            }
+        for (pod, _) in self.running(namespace, container, image).await? {
             let statuses = list(&pod["status"]["containerStatuses"]);
             let status = statuses.iter().find(|one| one["name"] == container);
             let id = status.and_then(|status| status["imageID"].as_str()).unwrap_or_default();

@@ -55,11 +55,12 @@ struct Entry {
     auth: SecretString,
 }
 
-/// The key of a pull secret without its scheme and the version of the API: host, port, and a folder of repositories.
-fn bare(key: &str) -> &str {
+/// The key of a pull secret as kubelets take it: host with its port, and what the path of a repository begins with.
+fn parts(key: &str) -> (&str, &str) {
     let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
-    let key = key.trim_end_matches('/');
-    key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key)
+    let (host, path) = key.split_at(key.find('/').unwrap_or(key.len()));
+    let versioned = ["/v1/", "/v2/"].iter().any(|version| path.starts_with(version));
+    (host, if versioned || path == "/v1" || path == "/v2" { &path[3..] } else { path })
 }
 
 /// Docker Hub has several names.
@@ -67,26 +68,34 @@ fn canonical(host: &str) -> &str {
     if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
 }
 
-/// Whether a kubelet takes the entry of that key for an image: the port has to be the same, `*` stands for one label of the
-/// name, and a path for the repositories below it.
+/// Whether a kubelet takes the entry of that key for an image: the port has to be the same, each label of the name is a
+/// pattern (`*`, `?`), and the path is a prefix, also one that ends within a name.
 fn is_for(key: &str, named: &Named) -> bool {
-    let (host, path) = bare(key).split_once('/').unwrap_or((bare(key), ""));
-    let below = path.is_empty() || named.name == path || named.name.starts_with(&format!("{path}/"));
-    below && is_host(canonical(host), &named.host)
+    let (host, path) = parts(key);
+    format!("/{}", named.name).starts_with(path) && is_host(canonical(host), &named.host)
 }
 
 fn is_host(pattern: &str, host: &str) -> bool {
     let port = |text: &str| match text.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
-            (host.to_owned(), Some(port.to_owned()))
+            (host.to_ascii_lowercase(), Some(port.to_owned()))
         }
-        _ => (text.to_owned(), None),
+        _ => (text.to_ascii_lowercase(), None),
     };
     let ((pattern, wanted), (host, has)) = (port(pattern), port(host));
-    let labels = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
-    let (pattern, host) = (labels(&pattern), labels(&host));
-    let same = |(pattern, label): (&String, &String)| pattern == "*" || pattern.eq_ignore_ascii_case(label);
-    wanted == has && pattern.len() == host.len() && pattern.iter().zip(&host).all(same)
+    let (pattern, host): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), host.split('.').collect());
+    let fits = |(pattern, label): (&&str, &&str)| fits(pattern.as_bytes(), label.as_bytes());
+    wanted == has && pattern.len() == host.len() && pattern.iter().zip(&host).all(fits)
+}
+
+/// Whether a label is of a pattern: `*` stands for any characters, `?` for one.
+fn fits(pattern: &[u8], label: &[u8]) -> bool {
+    match (pattern.split_first(), label.split_first()) {
+        (None, rest) => rest.is_none(),
+        (Some((b'*', after)), _) => (0..=label.len()).any(|n| fits(after, &label[n..])),
+        (Some((one, after)), Some((first, rest))) => (*one == b'?' || one == first) && fits(after, rest),
+        (Some(_), None) => false,
+    }
 }
 
 /// The login for an image in a pull secret (`kubernetes.io/dockerconfigjson`), where it has one for its registry.
@@ -99,7 +108,7 @@ pub fn pull_login(secret: &str, data: &[u8], image: &str) -> Result<Login, Strin
         .map_err(|_| format!("the pull secret {secret} holds no .dockerconfigjson that is understood"))?;
     let mut fits: Vec<_> = config.auths.iter().filter(|(key, _)| is_for(key, &named)).collect();
     // The longest key is the nearest.
-    fits.sort_by_key(|(key, _)| std::cmp::Reverse(bare(key).len()));
+    fits.sort_by_key(|(key, _)| std::cmp::Reverse(parts(key).0.len() + parts(key).1.len()));
     let Some((key, entry)) = fits.first() else {
         let keys: Vec<_> = config.auths.keys().take(3).map(String::as_str).collect();
         let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
@@ -188,6 +197,10 @@ mod tests {
         for (key, image) in [
             ("https://registry.example/v2/", "registry.example/app:1"),
             ("registry.example/team", "registry.example/team/app:1"),
+            // A kubelet takes the path for a prefix, and each label for a pattern.
+            ("registry.example/team", "registry.example/teams/app:1"),
+            ("reg*.example", "registry.example/app:1"),
+            ("r?gistry.ex*le:5000", "registry.example:5000/app:1"),
             ("*.example", "registry.example/app:1"),
             ("https://index.docker.io/v1/", "team/app:1"),
             ("docker.io", "app:1"),
@@ -196,7 +209,8 @@ mod tests {
             assert_eq!(login(&format!(r#"{{"{key}": {{"auth": "dTpw"}}}}"#), image), good("u", "p"), "{key}");
         }
         for (key, image) in [
-            ("registry.example/team", "registry.example/teams/app:1"),
+            ("registry.example/team/", "registry.example/teams/app:1"),
+            ("reg?.example", "registry.example/app:1"),
             ("*.example", "a.registry.example/app:1"),
             ("example", "registry.example/app:1"),
         ] {

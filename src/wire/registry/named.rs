@@ -53,13 +53,20 @@ impl Named {
     }
 }
 
-/// Whether a host, with a port or without, is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+/// A host without its port, and an address without brackets.
+pub(super) fn bare(host: &str) -> &str {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     let bare = match host.rsplit_once(':') {
-        Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) => bare,
+        Some((bare, port)) if is_port(port) && (bare.ends_with(']') || !bare.contains(':')) => bare,
         _ => host,
     };
-    let address: Option<IpAddr> = bare.trim_matches(['[', ']']).parse().ok();
+    bare.trim_matches(['[', ']'])
+}
+
+/// Whether a host, with a port or without, is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let bare = bare(host);
+    let address: Option<IpAddr> = bare.parse().ok();
     bare == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 

@@ -76,6 +76,13 @@ async fn registry() -> SocketAddr {
                 None,
                 r#"{"manifests":[{"digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222"}]}"#,
             ),
+            ("/v2/own/app/manifests/1", Some("Bearer 0wn")) => (200, None, ""),
+            ("/v2/own/app/manifests/1", _) => (401, Some("Bearer realm=\"http://r.test/owned\"".into()), ""),
+            // Who hands out its tokens is asked without TLS, on another address than loopback.
+            (path, _) if path.starts_with("/v2/clear/") => {
+                (401, Some(wants("token").replace("127.0.0.1", "0.0.0.0")), "")
+            }
+            (path, _) if path.starts_with("/v2/closed/") => (403, None, ""),
             ("/v2/app/manifests/1", _) | ("/v2/guarded/app/manifests/1", Some("Bearer t0k")) => {
                 (200, None, "")
             }
@@ -172,6 +179,7 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
     );
     assert_eq!(REFUSED.load(Relaxed) - before, 1, "one attempt");
     assert_eq!(wrong.alive(&image, "acme").await, Alive::Refuses("the configured login".into()));
+    assert_eq!(REFUSED.load(Relaxed) - before, 1, "it is refused, and not shown again");
     let found = configured(at, "wrong", true).ask(&image, None, "acme").await;
     assert!(
         matches!(&found, Answer::Barred(why) if why.contains("pull secret acme/registry: nodes cannot")),
@@ -184,11 +192,88 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
     let other = registry().await;
     let found = configured(other, "s3cret", false).ask(&image, None, "acme").await;
     assert!(matches!(&found, Answer::Unknown(why) if why.contains("none is configured")), "{found:?}");
-    // Without a login that can be used nothing is asked at all.
+    // What is no login stands in the way where one is wanted: what everybody may pull needs none.
     let unusable =
         |_, _| async { Err(Lacking::Unusable("the pull secret acme/registry names none".into())) }.boxed();
-    let found = Registries::new(at.to_string(), Place::default(), unusable).ask(&image, None, "acme").await;
+    let unusable = Registries::new(at.to_string(), Place::default(), unusable);
+    let found = unusable.ask(&image, None, "acme").await;
     assert_eq!(found, Answer::Barred("the pull secret acme/registry names none".into()));
+    assert_eq!(unusable.ask(&format!("{at}/app:1"), None, "acme").await, has(at));
+}
+
+/// The registry there under another name, and at that address.
+fn elsewhere(base: String) -> Registries {
+    let place = Place { base: Some(base), authority: None };
+    Registries::new("r.test".into(), place, |_, _| {
+        let (user, password) = ("puller".into(), SecretString::from("s3cret"));
+        let login = Login { user, password, whose: "the pull secret".into(), of_nodes: true };
+        async move { Ok(Some(login)) }.boxed()
+    })
+}
+
+#[tokio::test]
+async fn a_login_is_not_sent_in_clear_and_what_was_not_sent_is_not_refused() {
+    let at = registry().await;
+    let port = at.port();
+    let unsent = |answer: &Answer| matches!(answer, Answer::Unknown(why) if why.ends_with("wants a login, and none is sent without TLS"));
+    for scheme in ["http", "HTTP"] {
+        let open = elsewhere(format!("{scheme}://0.0.0.0:{port}"));
+        // Also not to who hands out tokens for it.
+        for image in ["r.test/private/app:1", "r.test/owned/app:1"] {
+            let answer = open.ask(image, None, "acme").await;
+            assert!(unsent(&answer), "{scheme} {image}: {answer:?}");
+        }
+    }
+    let answer = configured(at, "s3cret", true).ask(&format!("{at}/clear/app:1"), None, "acme").await;
+    assert!(unsent(&answer), "{answer:?}");
+    // Whom it lets in is no matter of the login.
+    let closed = format!("{at}/closed/app:1");
+    for registries in [configured(at, "s3cret", true), Registries::default()] {
+        let answer = registries.ask(&closed, None, "acme").await;
+        assert!(matches!(&answer, Answer::Unknown(why) if why.ends_with("answers 403")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_is_asked_elsewhere_hands_out_its_tokens_there() {
+    let at = registry().await;
+    let answer = elsewhere(format!("http://{at}")).ask("r.test/own/app:1", None, "acme").await;
+    assert_eq!(answer, Answer::Has(Found { host: "r.test".into(), digest: None }));
+    for (host, bare) in [
+        ("r.test:5000", "r.test"),
+        ("r.test", "r.test"),
+        ("[fd00::1]:5000", "fd00::1"),
+        ("[fd00::1]", "fd00::1"),
+        ("fd00::1", "fd00::1"),
+    ] {
+        assert_eq!(named::bare(host), bare, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
+    let at = registry().await;
+    let image = format!("{at}/private/app:1");
+    let unread = |_, _| async { Err(Lacking::Unread("you may not get Secrets".into())) }.boxed();
+    let unread = Registries::new(at.to_string(), Place::default(), unread);
+    assert_eq!(unread.alive(&image, "acme").await, Alive::Unasked("you may not get Secrets".into()));
+    let answer = unread.ask(&image, None, "acme").await;
+    assert!(
+        matches!(&answer, Answer::Unknown(why) if why.ends_with("is not asked: you may not get Secrets")),
+        "{answer:?}"
+    );
+    let place = Place { authority: Some("/nowhere/house.pem".into()), base: None };
+    let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(None) }.boxed());
+    let answer = typo.alive(&image, "acme").await;
+    assert!(matches!(&answer, Alive::Unasked(why) if why.contains("/nowhere/house.pem")), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_cluster_is_no_slow_registry() {
+    let never = |_, _| futures::future::pending().boxed();
+    let slow = Registries::new("r.test".into(), Place::default(), never);
+    let who = slow.0.as_ref().expect("one is configured").who("r.test/app:1", "acme").await;
+    assert!(matches!(&who, Err(Lacking::Unread(why)) if why.contains("could not be read within")), "{who:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
@@ -15,9 +15,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{
-    Place,
+    Lacking, Place,
     login::{Challenge, Login, challenge},
-    named::{Named, is_loopback},
+    named::{Named, bare, is_loopback},
+    refusals,
 };
 use crate::wire::tls;
 
@@ -40,6 +41,8 @@ pub(super) type Reply = Response<hyper::body::Incoming>;
 pub(super) enum Stop {
     /// Something is in the way: one sentence, after the name of the registry.
     Failed(String),
+    /// This machine cannot ask it, which says nothing of the registry: why, in a sentence.
+    Unasked(String),
     /// It wants a login, and there is none for it.
     NoLogin,
     /// What nodes pull with is no login for it: one sentence.
@@ -53,7 +56,7 @@ impl Stop {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Failed(why) => why.clone(),
-            Self::Unusable(why) => format!("is not asked: {why}"),
+            Self::Unasked(why) | Self::Unusable(why) => format!("is not asked: {why}"),
             Self::NoLogin => "wants a login, and none is configured for it".into(),
             Self::Refused(whose, _) => format!("refuses {whose}"),
         }
@@ -63,37 +66,61 @@ impl Stop {
 /// How a registry is asked.
 pub(super) struct Way {
     client: Https,
+    /// Asks others than the registry; the same, where it is asked under its own name.
+    others: Https,
     base: String,
+    /// The registry is not asked under its own name.
+    is_elsewhere: bool,
     host: String,
     /// What it was shown, once it was let in.
     shown: Option<HeaderValue>,
     /// It is a token, good for one repository.
     is_token: bool,
-    login: Option<Login>,
+    login: Result<Option<Login>, Lacking>,
+    /// The login was sent, to the registry or to who hands out its tokens.
+    sent: bool,
+}
+
+/// Whether what is sent to an address can be read on the way.
+fn is_in_clear(uri: &Uri) -> bool {
+    uri.scheme() != Some(&Scheme::HTTPS) && !uri.host().is_some_and(is_loopback)
 }
 
 impl Way {
-    pub(super) fn to(named: &Named, place: &Place, login: Option<Login>) -> Result<Self, Stop> {
-        let cannot = |why: String| Stop::Failed(format!("cannot be asked: {why}"));
+    /// A login that is lacking is told once one is wanted: what everybody may pull needs none.
+    pub(super) fn to(
+        named: &Named,
+        place: &Place,
+        login: Result<Option<Login>, Lacking>,
+    ) -> Result<Self, Stop> {
+        let cannot = |why: String| Stop::Unasked(why);
         let roots = tls::store(place.authority.as_deref()).map_err(cannot)?;
         let config = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .map_err(|why| cannot(why.to_string()))?;
         let config = config.with_root_certificates(roots).with_no_client_auth();
-        let mut connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-        if place.base.is_some() {
+        let builder = || HttpsConnectorBuilder::new().with_tls_config(config.clone()).https_or_http();
+        let client = |connector| Client::builder(TokioExecutor::new()).build(connector);
+        let others: Https = client(builder().enable_http1().build());
+        let own = match place.base {
             // It is asked elsewhere, and is who it is.
-            let name = named.host.rsplit_once(':').map_or(&*named.host, |(name, _)| name).to_owned();
-            let name = ServerName::try_from(name).map_err(|why| cannot(why.to_string()))?;
-            connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
-        }
+            Some(_) => {
+                let name = ServerName::try_from(bare(&named.host).to_owned());
+                let name = FixedServerNameResolver::new(name.map_err(|why| cannot(why.to_string()))?);
+                client(builder().with_server_name_resolver(name).enable_http1().build())
+            }
+            None => others.clone(),
+        };
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector.enable_http1().build()),
+            client: own,
+            others,
             base: place.base.clone().unwrap_or_else(|| named.base()),
+            is_elsewhere: place.base.is_some(),
             host: named.host.clone(),
             shown: None,
             is_token: false,
             login,
+            sent: false,
         })
     }
 
@@ -145,20 +172,19 @@ impl Way {
                 (self.shown, self.is_token) = (Some(value), true);
             }
             Challenge::Basic => {
-                let login = self.login.as_ref().ok_or(Stop::NoLogin)?;
-                let insecure =
-                    self.base.starts_with("http://") && !is_loopback(self.base.trim_start_matches("http://"));
-                if insecure {
-                    return Err(Stop::Failed("is asked without TLS, and wants a login: none is sent".into()));
+                let Ok(Some(login)) = &self.login else { return Err(self.shut()) };
+                if self.in_clear() {
+                    return Err(self.shut());
                 }
-                let odd = || {
-                    Stop::Failed(format!(
-                        "cannot be shown {login}: it holds characters that no header may hold"
-                    ))
-                };
-                self.shown = Some(login.basic().ok_or_else(odd)?);
+                self.shown = Some(self.basic(login)?);
+                self.sent = true;
             }
-            Challenge::Other => return Err(Stop::NoLogin),
+            Challenge::Other => {
+                return Err(match &self.login {
+                    Ok(Some(_)) => Stop::Failed("wants a login of another kind than Basic or a token".into()),
+                    _ => self.shut(),
+                });
+            }
         }
         let second = self.get(method, path).await?;
         self.let_in(second)
@@ -171,19 +197,45 @@ impl Way {
         }
     }
 
-    fn let_in(&self, reply: Reply) -> Result<Reply, Stop> {
-        match (reply.status(), &self.login) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(login)) if self.shown.is_some() => {
-                Err(Stop::Refused(login.whose.clone(), login.of_nodes))
+    fn in_clear(&self) -> bool {
+        self.base.parse().map_or(true, |uri| is_in_clear(&uri))
+    }
+
+    /// What is shown for a login, unless it was refused a short while ago.
+    fn basic(&self, login: &Login) -> Result<HeaderValue, Stop> {
+        if refusals::is_refused(&self.base, login) {
+            return Err(Stop::Refused(login.whose.clone(), login.of_nodes));
+        }
+        let odd = || Stop::Unasked(format!("{login} holds characters that no header may hold"));
+        login.basic().ok_or_else(odd)
+    }
+
+    /// Why it does not let us in: that it refuses a login is said of one that was sent alone.
+    fn shut(&self) -> Stop {
+        match &self.login {
+            Ok(Some(login)) if self.sent => {
+                // One that a token was handed out for is good, if not for this repository.
+                if !self.is_token {
+                    refusals::refused(&self.base, login);
+                }
+                Stop::Refused(login.whose.clone(), login.of_nodes)
             }
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Stop::NoLogin),
-            _ => Ok(reply),
+            Ok(Some(_)) => Stop::Failed("wants a login, and none is sent without TLS".into()),
+            Ok(None) => Stop::NoLogin,
+            Err(Lacking::Unusable(why)) => Stop::Unusable(why.clone()),
+            Err(Lacking::Unread(why)) => Stop::Unasked(why.clone()),
         }
     }
 
+    fn let_in(&self, reply: Reply) -> Result<Reply, Stop> {
+        if reply.status() == StatusCode::UNAUTHORIZED { Err(self.shut()) } else { Ok(reply) }
+    }
+
     /// A token, of somebody where there is a login, else of nobody.
-    async fn token(&self, wanted: &BTreeMap<String, String>) -> Result<SecretString, Stop> {
-        let realm = wanted.get("realm").ok_or(Stop::NoLogin)?;
+    async fn token(&mut self, wanted: &BTreeMap<String, String>) -> Result<SecretString, Stop> {
+        let none = |why: String| Stop::Failed(format!("hands out no token: {why}"));
+        let odd = || none("where it is asked for is not understood".into());
+        let realm = wanted.get("realm").ok_or_else(odd)?;
         let plain = |text: &str| {
             let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
             text.bytes()
@@ -196,30 +248,41 @@ impl Way {
         });
         let joint = if realm.contains('?') { '&' } else { '?' };
         let address = format!("{realm}{joint}{}", query.collect::<Vec<_>>().join("&"));
-        let uri: Uri = address.parse().map_err(|_| Stop::NoLogin)?;
-        let secure = uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback);
-        let mut request = Request::get(uri);
-        let login = self.login.as_ref().filter(|_| secure);
-        if let Some(basic) = login.and_then(Login::basic) {
-            request = request.header(header::AUTHORIZATION, basic);
+        let mut uri: Uri = address.parse().map_err(|_| odd())?;
+        // It hands out its tokens itself: where it is asked, they are asked for.
+        let is_own = uri.authority().is_some_and(|at| at.as_str().eq_ignore_ascii_case(&self.host));
+        let own = self.is_elsewhere && is_own;
+        if own {
+            let path = uri.path_and_query().map_or("/", |path| path.as_str());
+            uri = format!("{}{path}", self.base).parse().map_err(|_| odd())?;
         }
-        let request = request.body(Empty::new()).map_err(|_| Stop::NoLogin)?;
-        let none = |why: String| Stop::Failed(format!("hands out no token: {why}"));
-        let answer = self.client.request(request).await.map_err(|why| none(deepest(&why)))?;
-        match (answer.status(), login) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(login)) => {
-                return Err(Stop::Refused(login.whose.clone(), login.of_nodes));
-            }
-            (status, _) if status.is_client_error() => return Err(Stop::NoLogin),
-            (status, _) if !status.is_success() => {
-                return Err(none(format!("it answers {}", status.as_u16())));
-            }
+        let secure = !is_in_clear(&uri) && !self.in_clear();
+        let mut request = Request::get(uri);
+        if own {
+            request = request.header(header::HOST, &self.host);
+        }
+        if let Ok(Some(login)) = &self.login
+            && secure
+        {
+            request = request.header(header::AUTHORIZATION, self.basic(login)?);
+            self.sent = true;
+        }
+        let request = request.body(Empty::new()).map_err(|_| odd())?;
+        let client = if own { &self.client } else { &self.others };
+        let answer = client.request(request).await.map_err(|why| none(deepest(&why)))?;
+        match answer.status() {
+            StatusCode::UNAUTHORIZED => return Err(self.shut()),
+            // Some say so of a wrong password.
+            StatusCode::FORBIDDEN if self.sent => return Err(self.shut()),
+            status if status.is_client_error() && !self.sent => return Err(self.shut()),
+            status if !status.is_success() => return Err(none(format!("it answers {}", status.as_u16()))),
             _ => {}
         }
         let body = Limited::new(answer.into_body(), LONGEST).collect().await;
         let body = body.map_err(|why| none(why.to_string()))?.to_bytes();
-        let Token { token, access_token } = serde_json::from_slice(&body).map_err(|_| Stop::NoLogin)?;
-        token.or(access_token).ok_or(Stop::NoLogin)
+        let unclear = || none("its answer is not understood".into());
+        let Token { token, access_token } = serde_json::from_slice(&body).map_err(|_| unclear())?;
+        token.or(access_token).ok_or_else(unclear)
     }
 }
 
