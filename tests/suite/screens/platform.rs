@@ -194,7 +194,7 @@ pub fn around() -> Snapshot {
         let bricks = ["1", "2", "3"].map(|other| Brick {
             name: format!("gluster-{other}:/bricks/files").into(),
             arbiter: false,
-            own: (other == n).then(|| OwnBrick { started: true, space: Some((61 << 30, 100 << 30)) }),
+            own: (other == n).then_some(OwnBrick { started: true, space: Some((61 << 30, 100 << 30)) }),
         });
         let volume = VolumeState {
             name: "files".into(),
