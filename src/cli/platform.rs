@@ -92,7 +92,7 @@ fn told(rows: &[&Row], platform: &Arc<Platform>, seen: &Snapshot, wide: bool) ->
         .to_owned();
     }
     let row = |row: &&Row| {
-        let (sign, _) = ui::link(row.state);
+        let (sign, ..) = ui::link(row.state);
         let age = row.answered().map_or("-".to_owned(), |at| ui::age(seen.at, at));
         let mut cells = vec![format!("{sign} {}", row.key), age, row.text().to_owned()];
         if wide {

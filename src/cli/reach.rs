@@ -142,7 +142,7 @@ async fn served(args: &ReachArgs, chains: &[Chain], seen: &Snapshot) -> Result<O
 /// What was served where, a line a look.
 fn looks(all: &[Served]) -> String {
     let row = |one: &Served| {
-        let (sign, _) = ui::link(one.state);
+        let (sign, ..) = ui::link(one.state);
         let remedy = one.remedy.as_ref().map_or(String::new(), |remedy| format!("; {remedy}"));
         [format!("{sign} {}", one.host), one.address.to_string(), format!("{}{remedy}", one.text)]
             .map(|cell| table::plain(&cell))
@@ -167,7 +167,7 @@ fn of_tenant(chain: Chain, seen: &Snapshot) -> TenantJson {
 
 /// A state in a sign and a word.
 fn word(state: LinkState) -> String {
-    let (sign, word) = ui::link(state);
+    let (sign, word, _) = ui::link(state);
     format!("{sign} {word}")
 }
 
@@ -184,7 +184,7 @@ fn all(chains: &[Chain]) -> String {
 }
 
 fn line(link: &Link) -> String {
-    let (sign, _) = ui::link(link.state);
+    let (sign, ..) = ui::link(link.state);
     let remedy = link.remedy.as_ref().map_or(String::new(), |remedy| format!("\n               → {remedy}"));
     format!("  {sign} {:<10} {}{remedy}\n", link.part.word(), link.text)
 }

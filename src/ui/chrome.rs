@@ -24,14 +24,14 @@ pub fn mark(severity: Severity) -> &'static str {
     }
 }
 
-/// The sign and the word of a link of the way to a tenant.
-pub fn link(state: LinkState) -> (&'static str, &'static str) {
+/// The sign, the word and the role of a link of the way to a tenant.
+pub fn link(state: LinkState) -> (&'static str, &'static str, Role) {
     match state {
-        LinkState::Ok => ("✓", "ok"),
-        LinkState::Unknown => ("?", "not known"),
-        LinkState::Notice => ("•", "notice"),
-        LinkState::Warning => ("▲", "warning"),
-        LinkState::Broken => ("✖", "broken"),
+        LinkState::Ok => ("✓", "ok", Role::Ok),
+        LinkState::Unknown => ("?", "not known", Role::Muted),
+        LinkState::Notice => ("•", "notice", Role::Muted),
+        LinkState::Warning => ("▲", "warning", Role::Warn),
+        LinkState::Broken => ("✖", "broken", Role::Danger),
     }
 }
 

@@ -41,16 +41,6 @@ pub struct PlatformView {
     wanted: Option<ComponentKey>,
 }
 
-/// How a state is shown: a glyph, a word, a role.
-fn sign(state: LinkState) -> (&'static str, &'static str, Role) {
-    let (glyph, word) = chrome::link(state);
-    let role = match state {
-        LinkState::Unknown => Role::Muted,
-        other => chrome::role(other.severity()),
-    };
-    (glyph, word, role)
-}
-
 /// A component's name with its kind, in so many columns.
 fn name(key: &ComponentKey, columns: u16) -> String {
     let whole = key.to_string();
@@ -93,7 +83,7 @@ impl PlatformView {
     }
 
     fn keeps(&self, row: &Row) -> bool {
-        let (_, word, _) = sign(row.state);
+        let (_, word, _) = chrome::link(row.state);
         self.filter.is_empty()
             || self.filter.keeps(&format!("{} {word} {}", row.key, row.text()), |of| match of {
                 Of::Column("kind") => Some(row.key.kind.id().to_owned()),
@@ -128,7 +118,7 @@ fn whole<'a>(row: &Row, probing: Option<&str>, width: u16) -> Vec<Vec<Piece<'a>>
     let wrapped = |text: &str, columns: u16| format::wrap(&format::plain(text), columns);
     let mut lines = Vec::new();
     for said in &row.said {
-        let (glyph, _, role) = sign(said.state);
+        let (glyph, _, role) = chrome::link(said.state);
         for (i, line) in wrapped(&said.text, width.saturating_sub(2)).into_iter().enumerate() {
             lines.push(vec![
                 piece(if i == 0 { format!("{glyph} ") } else { "  ".into() }, role),
@@ -206,7 +196,7 @@ impl View for PlatformView {
         pen.put_right(width.saturating_sub(1), 0, 8, "ANSWERED", Role::Title);
         for (line, i) in self.list.window(self.shown.len(), Self::page(cx)).enumerate() {
             let (y, row) = (line as u16 + 1, self.row(i));
-            let (glyph, _, role) = sign(row.state);
+            let (glyph, _, role) = chrome::link(row.state);
             pen.put(2, y, 1, glyph, role);
             pen.put(4, y, names, &name(&row.key, names), Role::Text);
             let tone = if row.state > LinkState::Notice { Role::Text } else { Role::Muted };

@@ -75,9 +75,8 @@ fn ways(cx: &Cx<'_>, chain: &Chain, width: u16) -> Vec<Line> {
 }
 
 fn told(cx: &Cx<'_>, link: &Link, width: u16, lines: &mut Vec<Line>) {
-    let (sign, _) = chrome::link(link.state);
+    let (sign, _, role) = chrome::link(link.state);
     let severity = link.state.severity();
-    let role = chrome::role(severity);
     let room = width.saturating_sub(TEXT + 1).max(10);
     let since = link.since.map_or(String::new(), |since| format!(" ({})", cx.age(since)));
     let text = format!("{}{since}", format::plain(&link.text));

@@ -141,7 +141,10 @@ impl Tenants {
                     ("–", "", Role::Faint)
                 }
                 None => ("✓", "ok", Role::Faint),
-                Some((state, part)) => (chrome::link(state).0, part.word(), chrome::role(state.severity())),
+                Some((state, part)) => {
+                    let (sign, _, role) = chrome::link(state);
+                    (sign, part.word(), role)
+                }
             };
             pen.put(x, y, 1, sign, role);
             pen.put(x + 2, y, 8, word, role);
