@@ -1,4 +1,4 @@
-//! Redis that keeps the sessions: what each server says of itself. Pure; [`judge()`] tells what that means.
+//! Redis that keeps the sessions: what each server says of itself. Pure; `judge` tells what that means.
 //!
 //! Facts it rests on (Redis 7.0): `ROLE` names the role and the link to the master, `INFO` all that keeps a server from
 //! taking writes. ACLs are not replicated. `CONFIG GET` shows passwords and is never asked; neither are `KEYS`, `SCAN`,
