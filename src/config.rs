@@ -28,6 +28,7 @@ mod mycnf;
 pub mod platform;
 mod sense;
 pub mod settings;
+mod text;
 
 pub use database::{
     Account, Address, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql, Reach, SecretKey,

@@ -1,8 +1,9 @@
 //! Where things are, as the configuration spells it: members, admin ports, services, Secrets.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-use crate::cluster::{Address, Key};
+use crate::{
+    cluster::{Address, Key},
+    config::text::as_text,
+};
 
 /// A key of a Kubernetes Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,22 +96,6 @@ impl std::fmt::Display for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.secret, self.key)
     }
-}
-
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )+};
 }
 
 as_text!(Address, ProxyAddress, ProxyEntry, SecretKey);

@@ -2,9 +2,9 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Deserialize, Serialize};
 
-use super::super::{PasswordFrom, Span};
+use super::super::{PasswordFrom, Span, text::as_text};
 
 /// `[platform.registry]`: the registry that the images of the tenants come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,22 +143,6 @@ impl fmt::Display for PullSecret {
             None => f.write_str(&self.1),
         }
     }
-}
-
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )+};
 }
 
 as_text!(RegistryName, BaseUrl, PullSecret);
