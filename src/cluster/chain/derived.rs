@@ -26,6 +26,18 @@ pub(in crate::cluster) struct Derived {
 /// What was worked out, with what it rests on; shared by all snapshots that come of each other.
 type Shared<B, V> = Arc<Mutex<Option<(B, Arc<V>)>>>;
 
+/// What was worked out, as long as it rests on the same; otherwise it is worked out again.
+fn shared<B, V>(known: &Shared<B, V>, same: impl Fn(&B) -> bool, work: impl FnOnce() -> (B, V)) -> Arc<V> {
+    let mut known = held(known);
+    if let Some((_, value)) = known.as_ref().filter(|(basis, _)| same(basis)) {
+        return value.clone();
+    }
+    let (basis, value) = work();
+    let value = Arc::new(value);
+    *known = Some((basis, value.clone()));
+    value
+}
+
 /// The platform around and what was seen of the hosts there.
 type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);
 
@@ -50,49 +62,33 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Derived {
     /// The ways of a snapshot.
     pub(super) fn ways(&self, seen: &Snapshot) -> Arc<Outside> {
-        let mut known = held(&self.ways);
-        match known.as_ref().filter(|(inputs, _)| inputs.are_those_of(seen)) {
-            Some((_, ways)) => ways.clone(),
-            None => {
-                let ways = Arc::new(Outside::derive(seen));
-                *known = Some((Inputs::of(seen, ways.looked_at_pods), ways.clone()));
-                ways
-            }
-        }
+        let same = |inputs: &Inputs| inputs.are_those_of(seen);
+        shared(&self.ways, same, || {
+            let ways = Outside::derive(seen);
+            (Inputs::of(seen, ways.looked_at_pods), ways)
+        })
     }
 
     /// The EndpointSlices of each Service.
     pub(super) fn endpoints(&self, seen: &Snapshot) -> Arc<Endpoints> {
         let slices = &seen.endpoint_slices.items;
-        let mut known = held(&self.endpoints);
-        match known.as_ref().filter(|(of, _)| of.ptr_eq(slices)) {
-            Some((_, endpoints)) => endpoints.clone(),
-            None => {
-                let mut endpoints = Endpoints::default();
-                for slice in slices.values() {
-                    let Some(service) = &slice.service else { continue };
-                    let key = Key::new(slice.key.namespace.clone(), service.clone());
-                    endpoints.entry(key).or_default().push(slice.clone());
-                }
-                let endpoints = Arc::new(endpoints);
-                *known = Some((slices.clone(), endpoints.clone()));
-                endpoints
+        let same = |of: &Slices| of.ptr_eq(slices);
+        shared(&self.endpoints, same, || {
+            let mut endpoints = Endpoints::default();
+            for slice in slices.values() {
+                let Some(service) = &slice.service else { continue };
+                let key = Key::new(slice.key.namespace.clone(), service.clone());
+                endpoints.entry(key).or_default().push(slice.clone());
             }
-        }
+            (slices.clone(), endpoints)
+        })
     }
 
     /// What stands in front of the cluster.
     pub(super) fn front(&self, seen: &Snapshot) -> Arc<Front> {
         let (platform, looks) = (&seen.platform.items, &seen.looks.items);
-        let mut known = held(&self.front);
-        match known.as_ref().filter(|((of, at), _)| of.ptr_eq(platform) && at.ptr_eq(looks)) {
-            Some((_, front)) => front.clone(),
-            None => {
-                let front = Arc::new(Front::of(seen));
-                *known = Some(((platform.clone(), looks.clone()), front.clone()));
-                front
-            }
-        }
+        let same = |(of, at): &Places| of.ptr_eq(platform) && at.ptr_eq(looks);
+        shared(&self.front, same, || ((platform.clone(), looks.clone()), Front::of(seen)))
     }
 
     /// What is wrong on them.
@@ -174,12 +170,11 @@ impl Inputs {
 
     /// Whether they are the same in a snapshot.
     fn are_those_of(&self, seen: &Snapshot) -> bool {
-        let same_pods =
-            |(pods, [deployments, stateful_sets]): &(Known<Pod>, [OrdMap<Key, Arc<Workload>>; 2])| {
-                pods.is(&seen.pods)
-                    && deployments.ptr_eq(&seen.deployments.items)
-                    && stateful_sets.ptr_eq(&seen.stateful_sets.items)
-            };
+        let same_pods = |(pods, [deployments, stateful_sets]): &Pods| {
+            pods.is(&seen.pods)
+                && deployments.ptr_eq(&seen.deployments.items)
+                && stateful_sets.ptr_eq(&seen.stateful_sets.items)
+        };
         self.ingresses.ptr_eq(&seen.ingresses.items)
             && self.routes.ptr_eq(&seen.http_routes.items)
             && self.gateways.ptr_eq(&seen.gateways.items)

@@ -20,10 +20,26 @@ pub(super) struct Front {
     floating: Vec<ComponentKey>,
     edges: Vec<ComponentKey>,
     nodes: Vec<ComponentKey>,
-    /// Their addresses, and what they are called.
-    ours: BTreeMap<String, String>,
+    /// Whose their addresses are.
+    ours: BTreeMap<String, Whose>,
     /// Some host is seen to lead to one of them: the resolver here knows the names that clients use.
     resolves: bool,
+}
+
+/// Whose an address in front of the cluster is.
+#[derive(Debug)]
+enum Whose {
+    Floating,
+    Edge(Arc<str>),
+}
+
+impl Whose {
+    fn word(&self) -> &str {
+        match self {
+            Self::Floating => "the floating address",
+            Self::Edge(name) => name,
+        }
+    }
 }
 
 /// The address without its port, and without the brackets of IPv6.
@@ -51,9 +67,11 @@ impl Front {
             };
             all.push(key.clone());
             if let Some(at) = at {
-                let name =
-                    if key.kind == ComponentKind::Floating { "the floating address" } else { &*key.name };
-                front.ours.insert(bare(at).to_owned(), name.to_owned());
+                let whose = match key.kind {
+                    ComponentKind::Floating => Whose::Floating,
+                    _ => Whose::Edge(key.name.clone()),
+                };
+                front.ours.insert(bare(at).to_owned(), whose);
             }
         }
         let ours = |found: &Found| match found {
@@ -108,24 +126,21 @@ impl Front {
                 return said.unknown(Part::Dns, || format!("the resolver here does not know it: {why}"));
             }
         };
-        let called: Vec<&str> =
-            all.iter().filter_map(|at| self.ours.get(&**at)).map(String::as_str).collect();
+        let ours: Vec<&Whose> = all.iter().filter_map(|at| self.ours.get(&**at)).collect();
+        let called = |by: &str| ours.iter().map(|one| one.word()).collect::<Vec<_>>().join(by);
         let listed = || all.iter().map(|at| &**at).collect::<Vec<_>>().join(", ");
-        let floats = |name: &&&str| **name == "the floating address";
-        match called.as_slice() {
+        match ours.as_slice() {
             [] if self.resolves => said.say(Part::Dns, LinkState::Warning, || {
                 format!("leads to {}, which is none of the edges; other hosts lead to an edge", listed())
             }),
             [] => said.unknown(Part::Dns, || format!("leads to {}, which is none of the edges", listed())),
-            some if !self.floating.is_empty() && some.iter().all(|name| !floats(&name)) => {
+            some if !self.floating.is_empty() && some.iter().all(|one| matches!(one, Whose::Edge(_))) => {
                 said.say(Part::Dns, LinkState::Warning, || {
-                    format!(
-                        "leads to {} and not to the floating address: it fails with that edge",
-                        some.join(", ")
-                    )
+                    let edges = called(", ");
+                    format!("leads to {edges} and not to the floating address: it fails with that edge")
                 });
             }
-            some => said.ok(Part::Dns, || format!("leads to {} ({})", some.join(" and "), listed())),
+            _ => said.ok(Part::Dns, || format!("leads to {} ({})", called(" and "), listed())),
         }
     }
 
