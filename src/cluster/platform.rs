@@ -16,10 +16,10 @@ use super::{
     words::{count, natural},
 };
 
+mod counter;
 mod derived;
 pub mod edge;
 pub mod floating;
-mod growth;
 pub mod look;
 mod loss;
 pub mod node;
@@ -28,10 +28,10 @@ pub mod registry;
 pub mod replica;
 pub mod volume;
 
+pub use counter::Counter;
 pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
-pub use growth::Growth;
 pub use look::{Asked, Found, Looked, Reply, Spot};
 pub use loss::{PlatformLoss, lost_with, machines, runs_on};
 pub use node::IngressNodeFacts;

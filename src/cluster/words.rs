@@ -70,6 +70,13 @@ fn number(digits: &[u8]) -> &[u8] {
     &digits[zeros..]
 }
 
+/// Text of another program or server as one line: no control characters, no novel.
+pub(super) fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
+    let line: String = words.collect::<Vec<_>>().join(" ");
+    line.chars().take(300).collect::<String>().trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -118,5 +125,10 @@ mod tests {
         {
             assert_eq!(span(seconds), text);
         }
+    }
+
+    #[test]
+    fn what_others_say_is_one_line_without_control_characters() {
+        assert_eq!(one_line("a\u{1b}[31m b\r\n c."), "a [31m b c");
     }
 }

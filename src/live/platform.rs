@@ -38,9 +38,11 @@ use super::{
 };
 use crate::{
     cluster::{
-        HttpRoute, Ingress, Key, LinkState, Look, Node, NodeName, Observation, Outside, Seen, Served,
-        Service, Snapshot, Tenant, TenantName,
-        platform::{Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, node},
+        Address, HttpRoute, Ingress, Key, LinkState, Look, Node, NodeName, Observation, Outside, Seen,
+        Served, Service, Snapshot, Tenant, TenantName,
+        platform::{
+            Around, Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, edge::Round, node,
+        },
     },
     wire::{
         Wire, request,
@@ -228,11 +230,7 @@ impl Poller {
             poller.place(ComponentKind::Floating, &name, Target { at, stub: None });
         }
         for at in nodes {
-            let name = if at.0.contains(':') {
-                format!("[{}]:{}", at.0, at.1)
-            } else {
-                format!("{}:{}", at.0, at.1)
-            };
+            let name = Address { host: at.0.clone(), port: at.1 }.to_string();
             poller.place(ComponentKind::IngressNode, &name, Target { at, stub: None });
         }
         poller
@@ -602,7 +600,7 @@ impl Poller {
         for key in news {
             let looks =
                 self.hosts.iter().map(|host| Spot { host: host.clone(), asked: Asked::At(key.clone()) });
-            let mut round = crate::cluster::platform::edge::Round {
+            let mut round = Round {
                 hosts: u32::try_from(self.hosts.len()).unwrap_or(u32::MAX),
                 trust: self.trust.clone(),
                 ..Default::default()

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::growth::{Growth, one_line};
-use crate::cluster::{NodeName, clocks::Dated};
+use super::counter::Counter;
+use crate::cluster::{NodeName, clocks::Dated, words::one_line};
 
 mod judge;
 mod sentinel;
@@ -47,9 +47,9 @@ pub struct RedisFacts {
     /// Commands the user may not run.
     pub denied: Vec<Arc<str>>,
     /// Keys it has thrown away to make room.
-    pub evicted: Growth,
+    pub evicted: Counter,
     /// Writes it has refused, by the first word of its reply.
-    pub refused: BTreeMap<Arc<str>, Growth>,
+    pub refused: BTreeMap<Arc<str>, Counter>,
 }
 
 /// What a server takes itself for.

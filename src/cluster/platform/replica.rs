@@ -9,8 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::growth::one_line;
-use crate::cluster::{Line, NodeName, Table, clocks::Dated, values::is_on};
+use crate::cluster::{Line, NodeName, Table, clocks::Dated, values::is_on, words::one_line};
 
 mod failover;
 mod gtid;

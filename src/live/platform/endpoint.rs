@@ -1,14 +1,12 @@
 //! What everybody who asks an endpoint around needs: where it is, why it does not answer, and how to tell so.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use crate::{
     cluster::{Observation, Seen, Trouble, platform::Component},
-    live::database::{Password, lookup::fetch, watch},
+    live::database::{Password, lookup::fetch, watch::trouble},
     wire::{
         Wire,
         sql::{Failure, Tls},
@@ -64,7 +62,7 @@ impl Why {
 
 impl From<Failure> for Why {
     fn from(failure: Failure) -> Self {
-        Self { trouble: watch::trouble(&failure), text: failure.text }
+        Self { trouble: trouble(&failure), text: failure.text }
     }
 }
 
@@ -83,9 +81,4 @@ impl Place {
 pub(super) async fn send(into: &mpsc::Sender<Observation>, component: &Component) -> bool {
     let news = Seen::Put(component.name.clone(), component.clone());
     into.send(Observation::Platform(news)).await.is_ok()
-}
-
-/// How long to wait before the next round.
-pub(super) fn pause_after(trouble: Option<Trouble>, pause: Duration, every: Duration) -> Duration {
-    watch::pause_after(trouble, pause, every)
 }

@@ -17,7 +17,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::endpoint::{Why, pause_after, send};
+use super::{
+    super::database::watch::pause_after,
+    endpoint::{Why, send},
+};
 use crate::{
     cluster::{
         Observation, Seen, Trouble,

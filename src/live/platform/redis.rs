@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::sleep};
 
-use super::endpoint::{Place, Why, pause_after, send};
+use super::{
+    super::database::watch::pause_after,
+    endpoint::{Place, Why, send},
+};
 use crate::{
     cluster::{
         Observation,

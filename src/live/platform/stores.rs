@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 use super::{
-    endpoint::{Place, Why, pause_after, send},
+    endpoint::{Place, Why, send},
     gluster, redis, replica,
 };
 use crate::{
@@ -16,7 +16,11 @@ use crate::{
         Observation, Trouble,
         platform::{Component, ComponentKey, ComponentKind},
     },
-    live::database::{Account, configured::resolve, watch::watch},
+    live::database::{
+        Account,
+        configured::resolve,
+        watch::{pause_after, watch},
+    },
     wire::Wire,
 };
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{RedisFacts, RedisInfo, RedisRole, SentinelFacts, Wanted, Watched};
 use crate::cluster::{
     LinkState, Memory, Pool, Snapshot, Trouble,
-    platform::{Component, ComponentKey, ComponentKind, Facts, Growth, Judged, few, of_kind},
+    platform::{Component, ComponentKey, ComponentKind, Counter, Facts, Judged, few, of_kind},
     words::{count, span},
 };
 
@@ -520,7 +520,7 @@ fn denied(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
 
 /// Clients take a replica for the master.
 fn written_to(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
-    let (n, since) = said.refused.get("READONLY").and_then(Growth::lately)?;
+    let (n, since) = said.refused.get("READONLY").and_then(Counter::lately)?;
     let text = format!(
         "is a replica, and has refused {} of clients that take it for the master (READONLY)",
         count(n, "write")
@@ -532,7 +532,7 @@ fn written_to(server: &Server<'_>, said: &RedisFacts) -> Option<Judged> {
 
 /// What keeps a master from taking writes.
 fn refuses(server: &Server<'_>, said: &RedisFacts, info: &RedisInfo) -> Option<Judged> {
-    let refused = |code: &str| said.refused.get(code).and_then(Growth::lately);
+    let refused = |code: &str| said.refused.get(code).and_then(Counter::lately);
     let lately = |code: &str| refused(code).is_some();
     let ever = |code: &str| info.errors.get(code).is_some_and(|n| *n > 0);
     let judged = |state, text: String, answer: &str| {

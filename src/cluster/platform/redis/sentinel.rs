@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::cluster::platform::growth::one_line;
+use crate::cluster::words::one_line;
 
 /// What a sentinel said in one round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::Options;
-use crate::cluster::platform::growth::one_line;
+use crate::cluster::words::one_line;
 
 /// The options that matter, of all that a volume may have.
 const OPTIONS: [&str; 3] = ["cluster.quorum-type", "cluster.quorum-count", "storage.reserve"];

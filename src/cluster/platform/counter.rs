@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::clocks::Dated;
 
-/// Growth is told over so long.
+/// Counter is told over so long.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Readings that are kept lie at least so far apart.
 const STEP: SignedDuration = SignedDuration::from_secs(30);
 
 /// The readings of a counter, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Growth(Vec<(Timestamp, u64)>);
+pub struct Counter(Vec<(Timestamp, u64)>);
 
-impl Growth {
+impl Counter {
     /// The same with one more reading. A counter that fell was reset: what it counted before tells nothing.
     #[must_use]
     pub fn read(&self, total: u64, now: Timestamp) -> Self {
@@ -42,17 +42,10 @@ impl Growth {
     }
 }
 
-impl Dated for Growth {
+impl Dated for Counter {
     fn moved(self, by: SignedDuration) -> Self {
         Self(self.0.into_iter().map(|(at, total)| (at.moved(by), total)).collect())
     }
-}
-
-/// Text of another program or server as one line: no control characters, no novel.
-pub(in crate::cluster) fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
-    let line: String = words.collect::<Vec<_>>().join(" ");
-    line.chars().take(300).collect::<String>().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -65,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_fell_was_reset_and_one_reading_tells_no_growth() {
-        let growth = Growth::default().read(50, at(0));
+        let growth = Counter::default().read(50, at(0));
         assert_eq!(growth.lately(), None);
         let growth = growth.read(60, at(1)).read(70, at(2));
         assert_eq!(growth.lately(), Some((20, at(0))));
@@ -77,10 +70,5 @@ mod tests {
             still = still.read(70, at(60 * minute));
         }
         assert_eq!(still.lately(), None);
-    }
-
-    #[test]
-    fn what_others_say_is_one_line_without_control_characters() {
-        assert_eq!(one_line("a\u{1b}[31m b\r\n c."), "a [31m b c");
     }
 }
