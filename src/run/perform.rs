@@ -28,7 +28,7 @@ use crate::wire::{
     sql::{Answer, Kind, Sql},
 };
 
-pub(super) use api::{EventNote, Involved, Right, version};
+pub(super) use api::{EventNote, Involved, Right, Running, version};
 pub(super) use kind::{Context, Performed, act};
 use objects::version_of;
 pub(super) use sql::Written;

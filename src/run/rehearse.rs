@@ -2,13 +2,13 @@
 //!
 //! Called before the operator says yes, so that a missing right or an admission webhook shows at once and not half-way.
 
-use std::{collections::BTreeMap, collections::BTreeSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt, stream};
 
 use super::{
     Access, Rehearsal, Run, journal,
-    perform::{Clock, Failure, Right, Writer, act},
+    perform::{Clock, Failure, Right, Running, Writer, act},
 };
 use crate::{
     plan::{Change, Check, IMAGE, Object, Plan, SetImage, Verdict},
@@ -72,17 +72,20 @@ async fn image(access: &Access, writer: &Writer, plan: &Plan) -> Vec<Check> {
     }
     let namespace = &*set.workload.key.namespace;
     let answer = registries.ask(&set.to, Some(&*set.from), namespace).await;
-    let has_it = match unknown {
-        true => HasIt::None,
-        // A read that fails says nothing of the policy.
-        false => match writer.pulls_always(namespace, &set.container, &set.from).await {
-            Ok(true) => HasIt::AndAsksAgain,
-            Ok(false) | Err(_) => HasIt::Some,
-        },
+    let known = registries.knows(&set.from);
+    // A read that fails says nothing of the policy, and nothing of what runs.
+    let running = match !unknown || known {
+        true => writer.running(namespace, &set.container, &set.from).await.unwrap_or_default(),
+        false => Running::default(),
+    };
+    let has_it = match (unknown, running.pulls_always) {
+        (true, _) => HasIt::None,
+        (false, true) => HasIt::AndAsksAgain,
+        (false, false) => HasIt::Some,
     };
     let mut checks = vec![told(&set.to, answer, has_it)];
-    if registries.knows(&set.from) && checks[0].verdict == Verdict::Ok {
-        checks.extend(moved(registries, writer, set).await);
+    if known && checks[0].verdict == Verdict::Ok {
+        checks.extend(moved(registries, &running, set).await);
     }
     checks
 }
@@ -145,10 +148,10 @@ fn told(image: &str, answer: Answer, has_it: HasIt) -> Check {
 }
 
 /// Whether the tag that runs leads to something else by now: a pod that comes to a node without it then runs that.
-async fn moved(registries: &Registries, writer: &Writer, set: &SetImage) -> Option<Check> {
+async fn moved(registries: &Registries, running: &Running, set: &SetImage) -> Option<Check> {
     let (namespace, from) = (&*set.workload.key.namespace, &*set.from);
-    for runs in writer.running_digests(namespace, &set.container, from).await.ok()? {
-        if let Ok(Some(now)) = registries.moved(from, &runs, namespace).await {
+    for runs in &running.digests {
+        if let Ok(Some(now)) = registries.moved(from, runs, namespace).await {
             let text = format!(
                 "the tag of {from} was moved: its pods run {runs}, and it leads to {now} now; a pod that starts on a node \
                  without it runs that"

@@ -123,6 +123,15 @@ pub(in crate::run) struct EventNote {
     pub(in crate::run) message: String,
 }
 
+/// How pods run an image.
+#[derive(Debug, Default)]
+pub(in crate::run) struct Running {
+    /// Some of them ask for it at each start: `imagePullPolicy: Always`.
+    pub(in crate::run) pulls_always: bool,
+    /// Its digests; each once. What a runtime tells without a repository is no digest of a registry.
+    pub(in crate::run) digests: BTreeSet<String>,
+}
+
 fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
@@ -330,50 +339,27 @@ impl Writer {
         }
     }
 
-    /// The pods of a namespace with a container of that name of that image, each with the specification of the container.
-    async fn running(
+    /// How the pods of a namespace run an image, by their containers of that name.
+    pub(in crate::run) async fn running(
         &self,
         namespace: &str,
         container: &str,
         image: &str,
-    ) -> Result<Vec<(Value, Value)>, Failure> {
+    ) -> Result<Running, Failure> {
         let path = format!("/api/v1/namespaces/{namespace}/pods?limit=200");
         let found: Value = self.find(&path).await?.unwrap_or_default();
-        let its = |pod: Value| {
-            let mut all = list(&pod["spec"]["containers"]).into_iter();
-            let one = all.find(|one| one["name"] == container && one["image"] == image)?;
-            Some((pod, one))
-        };
-        Ok(list(&found["items"]).into_iter().filter_map(its).collect())
-    }
-
-    /// Whether pods of a namespace ask for the image of their containers of that name at each start: `imagePullPolicy: Always`.
-    pub(in crate::run) async fn pulls_always(
-        &self,
-        namespace: &str,
-        container: &str,
-        image: &str,
-    ) -> Result<bool, Failure> {
-        let all = self.running(namespace, container, image).await?;
-        Ok(all.iter().any(|(_, one)| one["imagePullPolicy"] == "Always"))
-    }
-
-    /// The digests of an image that the pods of a namespace run, by their containers of that name; each once. What a runtime
-    /// tells without a repository is no digest of a registry.
-    pub(in crate::run) async fn running_digests(
-        &self,
-        namespace: &str,
-        container: &str,
-        image: &str,
-    ) -> Result<BTreeSet<String>, Failure> {
-        let mut digests = BTreeSet::new();
-        for (pod, _) in self.running(namespace, container, image).await? {
+        let mut running = Running::default();
+        for pod in list(&found["items"]) {
+            let containers = list(&pod["spec"]["containers"]);
+            let its = containers.iter().find(|one| one["name"] == container && one["image"] == image);
+            let Some(its) = its else { continue };
+            running.pulls_always |= its["imagePullPolicy"] == "Always";
             let statuses = list(&pod["status"]["containerStatuses"]);
             let status = statuses.iter().find(|one| one["name"] == container);
             let id = status.and_then(|status| status["imageID"].as_str()).unwrap_or_default();
-            digests.extend(id.split_once('@').map(|(_, digest)| digest.to_owned()));
+            running.digests.extend(id.split_once('@').map(|(_, digest)| digest.to_owned()));
         }
-        Ok(digests)
+        Ok(running)
     }
 
     /// Whether we have a right. Asking changes nothing, so it is allowed in read-only mode.
