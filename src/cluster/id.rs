@@ -97,7 +97,12 @@ impl Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        natural(&self.namespace, &other.namespace).then_with(|| natural(&self.name, &other.name))
+        // Objects of a namespace mostly share its name, and nothing is compared as often as these.
+        let namespace = match Arc::ptr_eq(&self.namespace, &other.namespace) {
+            true => Ordering::Equal,
+            false => natural(&self.namespace, &other.namespace),
+        };
+        namespace.then_with(|| natural(&self.name, &other.name))
     }
 }
 

@@ -416,11 +416,15 @@ fn named(name: &str) -> Result<&str, Fault> {
 }
 
 fn key_of(meta: &slim::Meta, interner: &mut Interner) -> Result<Key, Fault> {
-    if meta.namespace.is_empty() {
+    key(&meta.namespace, &meta.name, interner)
+}
+
+fn key(namespace: &str, name: &str, interner: &mut Interner) -> Result<Key, Fault> {
+    if namespace.is_empty() {
         return Err("metadata.namespace is missing".into());
     }
     // The measurements of a pod, its Service and its budget are called as it, or as its workload.
-    Ok(Key::new(interner.text(&meta.namespace), interner.text(named(&meta.name)?)))
+    Ok(Key::new(interner.text(namespace), interner.text(named(name)?)))
 }
 
 fn created(at: Option<Timestamp>) -> Result<Timestamp, Fault> {

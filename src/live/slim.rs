@@ -127,6 +127,8 @@ slim! {
     // What is left of an object that could not be read.
     Stub { metadata: StubMeta }
     StubMeta { name: String, namespace: String, resource_version: String }
+    // What says whose a measurement is.
+    MeasuredMeta { name: String, namespace: String }
 
     Pod { metadata: Meta, spec: PodSpec, status: PodStatus }
     PodSpec {
@@ -476,9 +478,10 @@ slim! {
     }
     Series { count: i64, last_observed_time: Option<Timestamp> }
 
-    PodMetrics { metadata: Meta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
-    ContainerMetrics { name: String, usage: Quantities }
-    NodeMetrics { metadata: Meta, timestamp: Option<Timestamp>, usage: Quantities }
+    PodMetrics { metadata: MeasuredMeta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
+    ContainerMetrics { name: String, usage: Used }
+    NodeMetrics { metadata: MeasuredMeta, timestamp: Option<Timestamp>, usage: Used }
+    Used { cpu: Option<IntOrText>, memory: Option<IntOrText> }
 }
 
 /// Something stands there; what it is does not matter.

@@ -470,6 +470,50 @@ fn the_ways_are_worked_out_again_when_what_they_rest_on_changes_and_only_then() 
 }
 
 #[test]
+fn what_was_judged_is_told_again_only_as_long_as_it_holds() {
+    let mut world = world();
+    world.ingresses[0]["spec"]["tls"] = json!([{"hosts": ["acme.example.test"], "secretName": "acme-tls"}]);
+    let mut certificate = capture("certificate.healthy")["items"][0].clone();
+    certificate["metadata"]["namespace"] = "acme".into();
+    world.certificates = vec![certificate];
+    let seen = world.seen();
+    assert_eq!(told(&seen), vec![]);
+    let ends = Chain::until(&seen, &seen.tenants[&TenantName::from("acme")]).expect("it is known");
+    let at = |seen: &Snapshot, at| told(&Snapshot { at, ..seen.clone() });
+    let days = |days: i64| jiff::SignedDuration::from_hours(24 * days);
+    // Nothing but time passes.
+    let told: Vec<_> = [days(4), days(2), days(-1), days(80)].map(|left| at(&seen, ends - left)).into();
+    let severities: Vec<_> = told.iter().map(|all| all.iter().map(|f| f.2).collect::<Vec<_>>()).collect();
+    assert_eq!(
+        severities,
+        [vec![Severity::Warning], vec![Severity::Warning], vec![Severity::Critical], vec![]],
+        "{told:?}"
+    );
+    let ago = |more| at(&seen, ends + days(more)).remove(0).3;
+    assert!(ago(3).contains("expired 3d ago") && ago(5).contains("expired 5d ago"), "{} {}", ago(3), ago(5));
+
+    // Endpoints that do not follow pods are on their way, until they should be there.
+    world.slices[0] = slice("acme", "acme", &[false, false], "http");
+    let pods: Vec<_> = world.seen.tenants[&TenantName::from("acme")].pods.clone();
+    let (now, class) = (world.seen.at, Arc::<str>::from("nginx"));
+    for pod in pods {
+        let mut pod = Pod::clone(&pod);
+        pod.ready_since = Some(now - jiff::SignedDuration::from_secs(5));
+        world.seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+    }
+    let mut seen = world.seen();
+    assert_eq!(self::told(&seen), vec![]);
+    assert_eq!(at(&seen, now + jiff::SignedDuration::from_secs(60))[0].0, "unreachable");
+    // What all tenants are judged by changes.
+    seen.observe(Observation::IngressClass(Seen::Gone(class)));
+    let rules = |seen: &Snapshot| self::told(seen).into_iter().map(|f| (f.0, f.1)).collect::<Vec<_>>();
+    let missing = |name: &str| ("ingress-class-missing", name.to_owned());
+    assert_eq!(rules(&seen), [missing("acme"), missing("globex")]);
+    seen.observe(Observation::IngressClass(Seen::Lost(now, "403".into())));
+    assert_eq!(rules(&seen).len(), 2, "it is known what was there");
+}
+
+#[test]
 fn of_many_tls_entries_the_first_that_names_the_host_counts() {
     let mut world = world();
     world.ingresses[0]["spec"]["tls"] = json!([

@@ -5,7 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use imbl::OrdMap;
 use jiff::Timestamp;
 
-use super::{Fault, Outside, doors::Endpoints, front::Front, judge::all_faults};
+use super::{
+    Fault, Outside,
+    doors::Endpoints,
+    front::Front,
+    judge::{Judged, all_faults},
+};
 use crate::cluster::{
     Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, Key, Labels, Pod, Service, Slice, Snapshot,
     Tenant, TenantName, Workload, WorkloadKey,
@@ -20,6 +25,7 @@ pub(in crate::cluster) struct Derived {
     ways: Shared<Inputs, Outside>,
     endpoints: Shared<Slices, Endpoints>,
     front: Shared<Places, Front>,
+    judged: Arc<Mutex<Judged>>,
     faults: Mutex<Option<(Timestamp, Arc<[Fault]>)>>,
 }
 
@@ -50,6 +56,7 @@ impl Clone for Derived {
             ways: self.ways.clone(),
             endpoints: self.endpoints.clone(),
             front: self.front.clone(),
+            judged: self.judged.clone(),
             faults: Mutex::new(held(&self.faults).clone()),
         }
     }
@@ -97,7 +104,7 @@ impl Derived {
         match known.as_ref().filter(|(at, _)| *at == seen.at) {
             Some((_, faults)) => faults.clone(),
             None => {
-                let faults: Arc<[Fault]> = all_faults(seen).into();
+                let faults: Arc<[Fault]> = all_faults(seen, &mut held(&self.judged)).into();
                 *known = Some((seen.at, faults.clone()));
                 faults
             }

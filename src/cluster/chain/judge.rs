@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use foldhash::HashMap;
+use imbl::OrdMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Fault, Link, Outside, Part, Route,
     doors::{Aim, Claim, Door, Endpoints, shown},
     front::Front,
-    said::{CERTIFICATE, CLAIMED_TWICE, NO_CLASS, Said, UNREACHABLE},
+    said::{CERTIFICATE, CLAIMED_TWICE, Holds, NO_CLASS, Said, UNREACHABLE},
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, Ingress, Key, LinkState, PortName, RouteParent, Service, ServicePoint,
-    Snapshot, Tenant, Term, Verdict,
+    Certificate, ClaimPhase, Database, Ingress, IngressClass, Key, LinkState, PortName, RouteParent, Service,
+    ServicePoint, Snapshot, Tenant, TenantName, Term, Verdict,
     term::covers,
     words::{age, count},
 };
@@ -63,55 +65,131 @@ pub(super) fn routes(seen: &Snapshot, tenant: &Tenant) -> Vec<Route> {
     known.outside.doors_of(&tenant.name).iter().map(route).collect()
 }
 
-/// What is wrong on the ways to all tenants that are to be reached.
-pub(super) fn all_faults(seen: &Snapshot) -> Vec<Fault> {
-    let mut all = Vec::new();
-    if !seen.leads_outside() {
-        return all;
+/// What was found wrong on the ways to each tenant, to be told again as long as it holds.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    basis: Option<Basis>,
+    tenants: HashMap<TenantName, (Arc<Tenant>, Holds, Vec<Fault>)>,
+}
+
+/// What the ways to all tenants are judged by, as it was then. What the ways themselves rest on is in them.
+#[derive(Debug)]
+struct Basis {
+    outside: Arc<Outside>,
+    endpoints: Arc<Endpoints>,
+    front: Arc<Front>,
+    classes: (OrdMap<Arc<str>, Arc<IngressClass>>, OrdMap<Arc<str>, Arc<str>>),
+    unread_slices: OrdMap<Key, Arc<str>>,
+    /// Whether IngressClasses and EndpointSlices are known, the latter as they are now, and whether anybody looks from
+    /// outside.
+    read: [bool; 4],
+}
+
+impl Basis {
+    fn read(seen: &Snapshot) -> [bool; 4] {
+        let slices = &seen.endpoint_slices.freshness;
+        let classes = seen.ingress_classes.freshness.is_known();
+        [classes, slices.is_known(), slices.is_live(), seen.around.looks()]
     }
-    let known = Known::of(seen);
-    for tenant in seen.tenants.values().filter(|tenant| tenant.desired() > 0) {
-        let doors = known.outside.doors_of(&tenant.name);
-        let found: Vec<_> = doors.iter().map(|door| faults(seen, &known, tenant, door)).collect();
-        let intact = found.iter().any(|faults| !faults.iter().any(is_end));
-        for (door, faults) in doors.iter().zip(found) {
-            // What is only guessed to be the tenant's does not take it down while another way is whole.
-            let mild = intact && !door.certain;
-            let fault = |link: Link| Fault {
-                tenant: tenant.name.clone(),
-                host: shown(&door.host),
-                link: if mild { milder(link) } else { link },
-            };
-            all.extend(faults.into_iter().map(fault));
+
+    fn of(seen: &Snapshot, known: &Known) -> Self {
+        let classes = &seen.ingress_classes;
+        Self {
+            outside: known.outside.clone(),
+            endpoints: known.endpoints.clone(),
+            front: known.front.clone(),
+            classes: (classes.items.clone(), classes.unreadable.clone()),
+            unread_slices: seen.endpoint_slices.unreadable.clone(),
+            read: Self::read(seen),
         }
     }
+
+    /// Whether it is the same in a snapshot.
+    fn is_that_of(&self, seen: &Snapshot, known: &Known) -> bool {
+        Arc::ptr_eq(&self.outside, &known.outside)
+            && Arc::ptr_eq(&self.endpoints, &known.endpoints)
+            && Arc::ptr_eq(&self.front, &known.front)
+            && self.classes.0.ptr_eq(&seen.ingress_classes.items)
+            && self.classes.1.ptr_eq(&seen.ingress_classes.unreadable)
+            && self.unread_slices.ptr_eq(&seen.endpoint_slices.unreadable)
+            && self.read == Self::read(seen)
+    }
+}
+
+/// What is wrong on the ways to all tenants that are to be reached. A tenant is judged again where that may come out
+/// otherwise than the last time.
+pub(super) fn all_faults(seen: &Snapshot, judged: &mut Judged) -> Vec<Fault> {
+    if !seen.leads_outside() {
+        *judged = Judged::default();
+        return Vec::new();
+    }
+    let known = Known::of(seen);
+    if !judged.basis.as_ref().is_some_and(|basis| basis.is_that_of(seen, &known)) {
+        *judged = Judged { basis: Some(Basis::of(seen, &known)), tenants: HashMap::default() };
+    }
+    if judged.tenants.len() > seen.tenants.len() {
+        judged.tenants.retain(|name, _| seen.tenants.contains_key(name));
+    }
+    let mut all = Vec::new();
+    for tenant in seen.tenants.values().filter(|tenant| tenant.desired() > 0) {
+        if let Some((of, holds, faults)) = judged.tenants.get(&tenant.name)
+            && Arc::ptr_eq(of, tenant)
+            && holds.at(seen.at)
+        {
+            all.extend_from_slice(faults);
+            continue;
+        }
+        let (holds, faults) = tenant_faults(seen, &known, tenant);
+        all.extend_from_slice(&faults);
+        judged.tenants.insert(tenant.name.clone(), (tenant.clone(), holds, faults));
+    }
     all
+}
+
+/// What is wrong on the ways to a tenant.
+fn tenant_faults(seen: &Snapshot, known: &Known, tenant: &Tenant) -> (Holds, Vec<Fault>) {
+    let doors = known.outside.doors_of(&tenant.name);
+    let mut holds = Holds::WhileGood(Vec::new());
+    let mut found = Vec::with_capacity(doors.len());
+    for door in doors {
+        let mut said = said(seen, known, tenant, door, false);
+        said.links.retain(|link| link.rule.is_some());
+        holds = holds.and(said.holds);
+        found.push(said.links);
+    }
+    let intact = found.iter().any(|faults| !faults.iter().any(is_end));
+    let faults = doors.iter().zip(found).flat_map(|(door, faults)| {
+        // What is only guessed to be the tenant's does not take it down while another way is whole.
+        let mild = intact && !door.certain;
+        faults.into_iter().map(move |link| Fault {
+            tenant: tenant.name.clone(),
+            host: shown(&door.host),
+            link: if mild { milder(link) } else { link },
+        })
+    });
+    (holds, faults.collect())
 }
 
 /// The worst of all links of the ways to a tenant, and of those the first: none where all of them hold.
 pub(super) fn worst(seen: &Snapshot, tenant: &Tenant) -> Option<(LinkState, Part)> {
     let known = Known::of(seen);
     let doors = known.outside.doors_of(&tenant.name).iter();
-    let links = doors.flat_map(|door| said(seen, &known, tenant, door, false));
+    let links = doors.flat_map(|door| said(seen, &known, tenant, door, false).links);
     let links = links.chain(behind(seen, tenant, false)).filter(|link| link.state > LinkState::Unknown);
     links.map(|link| (link.state, link.part)).min_by_key(|(state, part)| (std::cmp::Reverse(*state), *part))
 }
 
 /// All links of a way, from outside to the endpoints.
 fn links(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<Link> {
-    said(seen, known, tenant, door, true)
+    said(seen, known, tenant, door, true).links
 }
 
-/// Those with which something is wrong.
-fn faults(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door) -> Vec<Link> {
-    let mut said = said(seen, known, tenant, door, false);
-    said.retain(|link| link.rule.is_some());
-    said
-}
-
-fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool) -> Vec<Link> {
+fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool) -> Said {
     let outside = &known.outside;
     let mut said = Said::new(all);
+    if seen.around.looks() {
+        said.at_that_moment();
+    }
     let ingress = seen.ingresses.get(&door.by.key).filter(|_| door.by.kind == "Ingress");
     let requested = ingress.and_then(|ingress| requested(outside, ingress, door));
     known.front.links(seen, tenant, &door.host, requested, &mut said);
@@ -125,7 +203,7 @@ fn said(seen: &Snapshot, known: &Known, tenant: &Tenant, door: &Door, all: bool)
     }
     service(seen, &known.endpoints, tenant, door, &mut said);
     known.front.application(seen, tenant, &door.host, &mut said);
-    said.links
+    said
 }
 
 /// The certificate that cert-manager keeps for a host of an Ingress.
@@ -256,11 +334,15 @@ fn issued(now: Timestamp, certificate: &Certificate, said: &mut Said) {
     let term = Term::of(certificate.not_before, not_after, now);
     let text = format!("{name} {}{failed}", term.words(certificate.not_before, not_after, now));
     let state = match term {
-        Term::Good => return said.ok(Part::Tls, || text),
+        Term::Good => {
+            said.while_good(certificate.not_before, not_after);
+            return said.ok(Part::Tls, || text);
+        }
         Term::Overdue => LinkState::Notice,
         Term::Ending | Term::NotYet => LinkState::Warning,
         Term::Over => LinkState::Broken,
     };
+    said.at_that_moment();
     let since = (term == Term::Over).then_some(not_after);
     let link = said.fault(CERTIFICATE, Part::Tls, state, text);
     link.since = since;
@@ -411,6 +493,7 @@ fn port(
         let line = format!("`kubectl -n {} edit service {}`", key.namespace, key.name);
         return said.end(Part::Endpoints, text).mend(format!("correct its targetPort: {line}"));
     }
+    said.at_that_moment();
     let settled = tenant.active().filter(|pod| {
         pod.ready && pod.ready_since.is_some_and(|since| seen.at.duration_since(since) > FOLLOWS_WITHIN)
     });

@@ -1,10 +1,8 @@
 //! What can be wrong with a node, with the nodes together, and with the sources.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use foldhash::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{

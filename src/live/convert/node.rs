@@ -1,9 +1,9 @@
 //! Nodes, and the measured use of nodes and pods.
 
-use super::{Fault, Interner, Object, amount, amounts, created, key_of, named};
+use super::{Fault, Interner, Object, amount, amounts, created, key, named};
 use crate::{
     cluster::{Condition, Cpu, Effect, Key, Memory, Node, NodeName, NodeUsage, Taint, Usage},
-    live::slim::{self, Quantities},
+    live::slim::{self, IntOrText},
 };
 
 pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<NodeName, Node>, Fault> {
@@ -64,7 +64,7 @@ pub(super) fn pod_usage(
     slim: slim::PodMetrics,
     interner: &mut Interner,
 ) -> Result<Object<Key, Usage>, Fault> {
-    let key = key_of(&slim.metadata, interner)?;
+    let key = key(&slim.metadata.namespace, &slim.metadata.name, interner)?;
     let mut containers = Vec::with_capacity(slim.containers.len());
     for container in slim.containers {
         let used = used(&container.usage).map_err(|e| format!("container {}: {e}", container.name))?;
@@ -84,10 +84,10 @@ pub(super) fn node_usage(
     Ok(Object { key, version: "".into(), value: NodeUsage { at, cpu, memory } })
 }
 
-fn used(usage: &Quantities) -> Result<(Cpu, Memory), Fault> {
-    let of = |name: &str, unit| match usage.get(name) {
+fn used(usage: &slim::Used) -> Result<(Cpu, Memory), Fault> {
+    let of = |name: &str, given: &Option<IntOrText>, unit| match given {
         Some(given) => amount(name, given, unit),
         None => Err(format!("usage.{name} is missing")),
     };
-    Ok((Cpu(of("cpu", 1000)?), Memory(of("memory", 1)?)))
+    Ok((Cpu(of("cpu", &usage.cpu, 1000)?), Memory(of("memory", &usage.memory, 1)?)))
 }
