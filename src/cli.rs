@@ -347,7 +347,7 @@ pub fn main() -> ExitCode {
         }
         let heard = match wrong.use_stderr() {
             true => output::whisper(usage::told(&wrong.to_string(), &given)).is_ok(),
-            false => wrong.print().is_ok(),
+            false => output::is_open() && wrong.print().is_ok(),
         };
         std::process::exit(if heard || wrong.use_stderr() { wrong.exit_code() } else { 1 })
     });

@@ -5,10 +5,28 @@ use std::{
     borrow::Cow,
     fmt::Display,
     io::{ErrorKind, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::Failure;
 use crate::{cockpit, ui};
+
+/// Whether standard output was closed when the program began (`>&-`).
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+ctor::declarative::ctor! {
+    /// Looks before `main`: by then the standard library has opened /dev/null in the place of what is closed.
+    #[ctor(unsafe)]
+    fn look() {
+        let output = rustix::io::fcntl_getfd(rustix::stdio::stdout());
+        CLOSED.store(output == Err(rustix::io::Errno::BADF), Ordering::Relaxed);
+    }
+}
+
+/// Whether what is printed on standard output reaches anything.
+pub(super) fn is_open() -> bool {
+    !CLOSED.load(Ordering::Relaxed)
+}
 
 /// Prints text for people on standard output, in the letters that a terminal there shows.
 ///
@@ -26,8 +44,11 @@ fn letters(text: &str, on_terminal: bool) -> Cow<'_, str> {
 /// Prints text for programs on standard output.
 ///
 /// # Errors
-/// It cannot be written: [`Failure::Unheard`] where nobody reads it (`| head`), otherwise with the reason.
+/// It cannot be written: [`Failure::Unheard`] where nobody reads it (`| head`, `>&-`), otherwise with the reason.
 pub(super) fn print_as_it_is(text: &str) -> Result<(), Failure> {
+    if !is_open() {
+        return Err(Failure::Unheard);
+    }
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
         ErrorKind::BrokenPipe => Failure::Unheard,

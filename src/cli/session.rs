@@ -225,7 +225,7 @@ fn is_settled(config: &Config, snapshot: &Snapshot) -> bool {
 async fn telling<T>(seen: &watch::Receiver<Arc<Snapshot>>, what: impl Future<Output = T>) -> T {
     let mut what = std::pin::pin!(what);
     let mut told = String::new();
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = rewrites(std::io::stderr().is_terminal(), std::env::var("TERM").ok().as_deref());
     loop {
         tokio::select! {
             done = &mut what => {
@@ -244,6 +244,11 @@ async fn telling<T>(seen: &watch::Receiver<Arc<Snapshot>>, what: impl Future<Out
             }
         }
     }
+}
+
+/// Whether a line can be written over another: a terminal that says it can do nothing gets plain lines.
+fn rewrites(is_terminal: bool, term: Option<&str>) -> bool {
+    is_terminal && term != Some("dumb")
 }
 
 /// How far the lists have come: `reading the cluster: 3,500 of 10,000 pods`; empty when none takes long.
@@ -391,6 +396,12 @@ impl Session {
 mod tests {
     use super::*;
     use crate::cluster::{Observation, Reading, Seen};
+
+    #[test]
+    fn a_line_is_written_over_where_the_terminal_can() {
+        assert!(rewrites(true, Some("xterm")) && rewrites(true, None));
+        assert!(!rewrites(true, Some("dumb")) && !rewrites(false, Some("xterm")));
+    }
 
     #[test]
     fn who_waits_for_long_lists_is_told_how_far_they_have_come() {

@@ -6,6 +6,8 @@
 //! count what it writes.
 
 mod ink;
+mod sheet;
+mod shift;
 
 use std::io::{self, Write};
 
@@ -17,13 +19,15 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 
 use ink::{Look, hop};
+use sheet::Sheet;
+use shift::{Shift, shift};
 
 /// A frame longer than this is put between the marks of a synchronised update (DEC private mode 2026), which terminals
 /// that do not know them ignore. A shorter one arrives in one piece.
 const MARKED: usize = 1_000;
 
-/// Cells that show already and lie between two runs are written again up to so many: moving the cursor takes as much.
-const GAP: usize = 4;
+/// So many lines are written in other orders as well: a step of the cursor changes fewer.
+const FEW: usize = 12;
 
 /// A terminal, and what it shows.
 pub struct Terminal<W: Write> {
@@ -98,10 +102,54 @@ impl<W: Write> Terminal<W> {
         }
     }
 
-    fn line(&mut self, y: u16) {
+    /// Writes the lines that show otherwise, in the order that takes fewer bytes: from above, or those of one ground after
+    /// another.
+    fn lines(&mut self) {
+        let changed: Vec<u16> = (0..self.next.area.height)
+            .filter(|y| first_difference(line_of(&self.shown, *y), line_of(&self.next, *y)).is_some())
+            .collect();
+        let mut orders = vec![changed.clone()];
+        if changed.len() <= FEW {
+            orders.push(self.by_ground(&changed));
+        }
+        let written = orders.iter().map(|order| {
+            order.iter().fold((Vec::new(), self.state), |(mut out, state), y| {
+                let sheet = self.line(*y, state);
+                out.extend(sheet.out);
+                (out, sheet.state)
+            })
+        });
+        if let Some((out, state)) = written.min_by_key(|(out, _)| out.len()) {
+            self.frame.extend(out);
+            self.state = state;
+        }
+        let width = usize::from(self.next.area.width);
+        for y in changed {
+            let start = usize::from(y) * width;
+            self.shown.content[start..start + width]
+                .clone_from_slice(&self.next.content[start..start + width]);
+        }
+    }
+
+    /// These lines, those first that have the ground which is set.
+    fn by_ground(&self, changed: &[u16]) -> Vec<u16> {
+        let ground = |y: u16| commonest_ground(line_of(&self.next, y));
+        let mut grounds: Vec<_> = self.state.look.map(|look| look.bg).into_iter().collect();
+        for y in changed {
+            if !grounds.contains(&ground(*y)) {
+                grounds.push(ground(*y));
+            }
+        }
+        let mut lines = changed.to_vec();
+        lines.sort_by_key(|y| grounds.iter().position(|known| *known == ground(*y)));
+        lines
+    }
+
+    /// One line, in the way that takes the fewest bytes.
+    fn line(&self, y: u16, state: State) -> Sheet {
         let shown = line_of(&self.shown, y);
         let next = line_of(&self.next, y);
-        let Some(first) = first_difference(shown, next) else { return };
+        let first = first_difference(shown, next).unwrap_or(0);
         let mut erasures = vec![None];
         if self.erases {
             let last = next.last().map(Look::of).filter(|look| look.fg.is_none());
@@ -114,141 +162,11 @@ impl<W: Write> Terminal<W> {
         let ways = erasures.into_iter().flat_map(|erasure| [(erasure, false), (erasure, true)]);
         let lines = self.next.area.height;
         let written = ways.map(|(erasure, sorted)| {
-            let mut sheet = Sheet { state: self.state, out: Vec::new(), lines };
+            let mut sheet = Sheet { state, out: Vec::new(), lines };
             sheet.line(y, shown, next, erasure, sorted);
             sheet
         });
-        if let Some(best) = written.min_by_key(|sheet| sheet.out.len()) {
-            self.frame.extend(best.out);
-            self.state = best.state;
-        }
-        let width = usize::from(self.next.area.width);
-        let start = usize::from(y) * width;
-        self.shown.content[start..start + width].clone_from_slice(&self.next.content[start..start + width]);
-    }
-}
-
-/// Lines that have moved together: those from `top` to before `end`, up by so many lines (down, below zero).
-struct Shift {
-    top: u16,
-    end: u16,
-    by: i16,
-}
-
-/// The move that brings most lines where they are to be.
-fn shift(shown: &Buffer, next: &Buffer) -> Option<Shift> {
-    /// Fewer lines than this are not worth it.
-    const WORTH: usize = 3;
-    let height = next.area.height;
-    let same = |y: u16, from: u16| first_difference(line_of(shown, from), line_of(next, y)).is_none();
-    let empty = |y: u16| line_of(next, y).iter().all(|cell| cell.symbol() == " ");
-    let changed: Vec<u16> = (0..height).filter(|y| !same(*y, *y)).collect();
-    let (first, last) = (*changed.first()?, *changed.last()?);
-    let farthest = i16::try_from(height / 2).unwrap_or(i16::MAX);
-    let mut best: Option<(usize, Shift)> = None;
-    for by in (-farthest..=farthest).filter(|by| *by != 0) {
-        let source =
-            |y: u16| u16::try_from(i32::from(y) + i32::from(by)).ok().filter(|y| (first..=last).contains(y));
-        let arrived = |y: &u16| source(*y).is_some_and(|from| same(*y, from));
-        let moved: Vec<u16> = (first..=last).filter(arrived).collect();
-        let worth = moved.iter().filter(|y| !empty(**y) && !same(**y, **y)).count();
-        let (Some(low), Some(high)) = (moved.first(), moved.last()) else { continue };
-        let sources = [i32::from(*low), i32::from(*high)].map(|y| (y + i32::from(by)) as u16);
-        let (top, end) = (sources[0].min(*low), sources[1].max(*high) + 1);
-        // What is right already and would be moved away has to be written again.
-        let lost = (top..end).filter(|y| same(*y, *y) && !empty(*y) && !moved.contains(y)).count();
-        let worth = worth.saturating_sub(lost);
-        if worth >= WORTH && best.as_ref().is_none_or(|(most, _)| worth > *most) {
-            best = Some((worth, Shift { top, end, by }));
-        }
-    }
-    best.map(|(_, shift)| shift)
-}
-
-/// One line being written in one of several ways.
-struct Sheet {
-    state: State,
-    out: Vec<u8>,
-    lines: u16,
-}
-
-/// Cells of one look.
-struct Run {
-    start: usize,
-    end: usize,
-    look: Look,
-}
-
-impl Sheet {
-    fn line(&mut self, y: u16, shown: &[Cell], next: &[Cell], erasure: Option<(usize, Look)>, sorted: bool) {
-        let erased = erasure.map_or(usize::MAX, |(from, _)| from);
-        if let Some((from, look)) = erasure {
-            self.go(from, y);
-            self.turn(look);
-            self.out.extend(b"\x1b[K");
-        }
-        let blank = erasure.map(|(_, look)| look);
-        let wide = wide_from(shown, next);
-        let needs = |x: usize| {
-            let look = Look::of(&next[x]);
-            match blank {
-                Some(blank) if x >= erased => look != blank,
-                _ => x >= wide || differs(&shown[x], &next[x]),
-            }
-        };
-        let mut runs = runs(next, needs);
-        while !runs.is_empty() {
-            let cheapest = |run: &Run| self.cost(run.look);
-            let i = if sorted {
-                (0..runs.len()).min_by_key(|i| cheapest(&runs[*i])).expect("there are some")
-            } else {
-                0
-            };
-            let run = runs.remove(i);
-            self.go(run.start, y);
-            self.turn(run.look);
-            self.write(y, &run, next);
-        }
-    }
-
-    fn cost(&self, look: Look) -> usize {
-        self.state.look.map_or(99, |now| look.turn(now).0.len())
-    }
-
-    fn go(&mut self, x: usize, y: u16) {
-        let to = (u16::try_from(x).unwrap_or(u16::MAX), y);
-        self.out.extend(hop(self.state.at, to, self.lines).into_bytes());
-        self.state.at = Some(to);
-    }
-
-    fn turn(&mut self, look: Look) {
-        let before = self.state.look.unwrap_or_else(|| {
-            self.out.extend(b"\x1b[m");
-            Look::PLAIN
-        });
-        let (sequence, after) = look.turn(before);
-        self.out.extend(sequence.into_bytes());
-        self.state.look = Some(after);
-    }
-
-    fn write(&mut self, y: u16, run: &Run, next: &[Cell]) {
-        let mut x = run.start;
-        let mut sure = true;
-        while x < run.end {
-            if !sure {
-                self.state.at = None;
-                self.go(x, y);
-            }
-            let symbol = next[x].symbol();
-            self.out.extend(symbol.as_bytes());
-            let columns = symbol.width().max(1);
-            // Terminals differ in how wide they take what is not one letter of one column.
-            sure = columns == 1 && symbol.chars().count() == 1;
-            x += columns;
-        }
-        let end = u16::try_from(x).unwrap_or(u16::MAX);
-        // After the last column terminals differ in where the cursor is.
-        self.state.at = (sure && x < next.len()).then_some((end, y));
+        written.min_by_key(|sheet| sheet.out.len()).expect("there is always a way without erasing")
     }
 }
 
@@ -266,48 +184,10 @@ fn first_difference(shown: &[Cell], next: &[Cell]) -> Option<usize> {
     (0..next.len()).find(|x| differs(&shown[*x], &next[*x]))
 }
 
-/// From where on a line with letters of several columns is written again whole: half of one cannot be.
-fn wide_from(shown: &[Cell], next: &[Cell]) -> usize {
-    let wide = |cell: &Cell| cell.symbol().width() != 1;
-    if !shown.iter().chain(next).any(wide) {
-        return usize::MAX;
-    }
-    let Some(first) = first_difference(shown, next) else { return usize::MAX };
-    let covered = |x: usize| [shown, next].iter().any(|line| line[x].symbol().width() > 1);
-    (0..first).find(|x| covered(*x)).unwrap_or(first)
-}
-
 fn commonest_ground(cells: &[Cell]) -> ratatui::style::Color {
     let of = |at: &Cell| cells.iter().filter(|cell| cell.bg == at.bg).count();
     let (start, end) = (&cells[0], &cells[cells.len() - 1]);
     if of(start) > of(end) { start.bg } else { end.bg }
-}
-
-/// What has to be written, in runs of one look.
-fn runs(next: &[Cell], needs: impl Fn(usize) -> bool) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut x = 0;
-    while x < next.len() {
-        let columns = next[x].symbol().width().max(1);
-        if needs(x) {
-            let look = Look::of(&next[x]);
-            let joined = runs.last().filter(|run| x - run.end <= GAP).and_then(|run| {
-                let between = next[run.end..x].iter().try_fold(run.look, |all, cell| {
-                    (cell.symbol().width() == 1).then(|| all.join(Look::of(cell))).flatten()
-                });
-                between.and_then(|all| all.join(look))
-            });
-            match (joined, runs.last_mut()) {
-                (Some(look), Some(run)) => {
-                    run.look = look;
-                    run.end = x + columns;
-                }
-                _ => runs.push(Run { start: x, end: x + columns, look }),
-            }
-        }
-        x += columns;
-    }
-    runs
 }
 
 impl<W: Write> Backend for Terminal<W> {
@@ -336,9 +216,7 @@ impl<W: Write> Backend for Terminal<W> {
         if touched.iter().filter(|touched| **touched).count() > 2 {
             self.scroll();
         }
-        for y in 0..area.height {
-            self.line(y);
-        }
+        self.lines();
         Ok(())
     }
 

@@ -314,8 +314,9 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
         x = pen.put(x, 0, edge, "read-only ", Role::Warn) + 1;
     }
     let ascii = cx.theme.is_ascii();
-    // A key that answers stands there only where something is to be answered.
-    let idle = |e: &Entry| e.command == Command::Answer && view.answer(cx).is_none();
+    // A key that answers stands there only where something is to be answered. Where another row is, it is dimmed: the
+    // keys after it stay where they are.
+    let idle = |e: &Entry| e.command == Command::Answer && !view.answers_any(cx);
     let entries: Vec<_> = entries.into_iter().filter(|e| !view.hides(e.command, cx) && !idle(e)).collect();
     // What finds everything else is always there, by its key alone where words do not fit.
     let (always, entries): (Vec<&Entry>, Vec<&Entry>) =

@@ -276,6 +276,11 @@ pub trait View: Send {
         None
     }
 
+    /// Whether it answers anything for one of its rows.
+    fn answers_any(&self, cx: &Cx<'_>) -> bool {
+        self.answer(cx).is_some()
+    }
+
     /// Whether the text has the whole screen: no header, no keys.
     fn is_full(&self) -> bool {
         false

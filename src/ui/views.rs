@@ -29,6 +29,8 @@ pub mod whatif;
 
 use std::borrow::Cow;
 
+use ratatui::layout::Rect;
+
 use super::{
     chrome,
     command::{self, Command},
@@ -42,6 +44,26 @@ use crate::{
     cluster::{Finding, Freshness, NodeState, Severity, Subject, Tenant},
     run::Shown,
 };
+
+/// Whether there is room for what is selected beside the list.
+fn is_wide(columns: u16) -> bool {
+    columns >= 150
+}
+
+/// The part of the list, and on a screen that is wide enough for both that of the detail: `side` columns at the right.
+fn beside(area: Rect, side: u16) -> (Rect, Option<Rect>) {
+    const LIST: u16 = 90;
+    if !is_wide(area.width) || area.width < LIST + 3 + side {
+        return (area, None);
+    }
+    let list = Rect { width: area.width.saturating_sub(side + 3), ..area };
+    (list, Some(Rect { x: area.right() - side, width: side, ..area }))
+}
+
+/// Columns of the detail at the right of a list.
+fn side(width: u16) -> u16 {
+    (width / 3).clamp(48, 72)
+}
 
 /// Before anything was seen: what is waited for, or why nothing comes. Returns whether it said so.
 fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {

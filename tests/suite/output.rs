@@ -21,6 +21,15 @@ fn closed() -> Stdio {
     writer.into()
 }
 
+/// The same command, started by a shell with that redirection.
+fn through(redirection: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!(r#"exec "$@" {redirection}"#), "sh"]);
+    shell.arg(command.get_program()).args(command.get_args()).env_clear();
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    shell
+}
+
 /// Runs it, and gives its exit code. A signal is none.
 fn code(command: &mut Command) -> Option<i32> {
     command.status().expect("the binary starts").code()
@@ -57,6 +66,22 @@ fn what_cannot_be_written_ends_quietly_with_code_1() {
             let mut both = home.command(arguments);
             assert_eq!(code(both.stdout(lost()).stderr(lost())), Some(codes[0]), "{arguments:?} {name}");
         }
+    }
+    // A shell closes it for good: the program begins without.
+    for (arguments, expected) in [
+        (["--help"].as_slice(), 1),
+        (&["--version"], 1),
+        (&["completions", "bash"], 1),
+        (&["help", "keys"], 1),
+        (&["scale", "acme", "five"], 2),
+        (&["--kubeconfig", nowhere, "check"], 3),
+    ] {
+        let output = through(">&-", &home.command(arguments)).output().expect("a shell");
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}");
+        assert_eq!(text(&output).1.is_empty(), expected != 2, "{arguments:?}");
+        // What is thrown away by choice is written, in whichever way it was opened.
+        let thrown_away = code(&mut through("1<>/dev/null", &home.command(arguments)));
+        assert_eq!(thrown_away, Some(if expected == 1 { 0 } else { expected }), "{arguments:?}");
     }
     let output = home.command(&["--help"]).stdout(closed()).output().expect("the binary starts");
     assert_eq!(text(&output).1, "", "who went away is told nothing");

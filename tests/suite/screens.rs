@@ -150,6 +150,27 @@ fn a_tenant_shows_pods_events_rollout_and_runs() {
 }
 
 #[test]
+fn a_wide_screen_shows_what_is_selected_beside_the_list() {
+    for (name, keys) in [
+        ("node_200x50", "2 j j enter"),
+        ("findings_200x50", "5 j"),
+        ("headroom_200x50", "/ a c m e enter h"),
+        ("ranking_200x50", "W"),
+        ("whatif_200x50", "2 j j j w"),
+        ("menu_200x50", "m"),
+    ] {
+        let mut c = Cockpit::of(NIGHT, (200, 50));
+        c.keys(keys);
+        look!(name, c);
+    }
+    let mut c = Cockpit::of(NIGHT, (200, 50));
+    c.keys("enter");
+    c.events();
+    look!("tenant_pods_200x50", c);
+    assert!(c.text().contains("EVENTS") && c.text().contains("CONTAINER"), "{}", c.text());
+}
+
+#[test]
 fn findings_are_told_in_full() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
     c.keys("5");

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, thread, time::Duration};
 
-use crate::program::{Home, Terminal, send};
+use crate::program::{Demo, Home, Terminal, send};
 
 const DEMO: [&str; 11] =
     ["demo", "--tenants", "8", "--nodes", "4", "--seed", "7", "--scenario", "calm", "--speed", "60"];
@@ -41,6 +41,17 @@ fn leave(mut terminal: Terminal) {
     }
     assert_eq!(terminal.end(), 0);
     assert!(!terminal.is_taken(), "the terminal is the shell's again");
+}
+
+#[test]
+fn a_terminal_that_can_do_nothing_gets_plain_lines() {
+    let demo = Demo::cluster("--tenants 4 --nodes 4 --seed 7 --scenario calm");
+    let mut terminal = demo.home.terminal_with(&demo.on(&[]), &[("TERM", "dumb")], 80, 24);
+    terminal.wait_for("4 of 4 nodes ready");
+    assert_eq!(terminal.end(), 0);
+    let raw = terminal.raw();
+    let text = String::from_utf8_lossy(&raw);
+    assert!(text.contains("TERM=dumb shows no screens") && !text.contains('\x1b'), "{text:?}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A text in Markdown as a page for the terminal: paragraphs and tables are wrapped, commands and files are not.
+//! A text in Markdown as a page for the terminal: paragraphs, tables and comments are wrapped, commands and files are
+//! not.
 
 use crate::ui::format::{width, wrap};
 
@@ -12,8 +13,7 @@ pub fn wrapped(markdown: &str, columns: u16) -> String {
     while let Some(line) = lines.next() {
         if line.starts_with("```") {
             for inside in lines.by_ref().take_while(|inside| !inside.starts_with("```")) {
-                page.push_str(format!("    {inside}").trim_end());
-                page.push('\n');
+                code(&mut page, inside, columns);
             }
         } else if line.starts_with('|') {
             let mut rows = vec![cells(line)];
@@ -42,6 +42,34 @@ pub fn wrapped(markdown: &str, columns: u16) -> String {
         }
     }
     page
+}
+
+/// Columns of a comment beside a command, without which it stands below.
+const COMMENT: u16 = 26;
+
+/// A line of code as it is, and its comment wrapped.
+fn code(page: &mut String, inside: &str, columns: u16) {
+    let line = format!("    {inside}");
+    let (code, comment) = match line.find("# ") {
+        Some(at) if width(&line) > columns && line[..at].ends_with(' ') => (&line[..at], &line[at + 2..]),
+        _ => {
+            page.push_str(line.trim_end());
+            page.push('\n');
+            return;
+        }
+    };
+    let at = width(code);
+    let beside = at + 2 + COMMENT <= columns;
+    if !beside {
+        page.push_str(code.trim_end());
+        page.push('\n');
+    }
+    let indent = if beside { at } else { 8 };
+    let blank = " ".repeat(usize::from(indent));
+    for (i, text) in wrap(comment, columns.saturating_sub(indent + 2).max(10)).iter().enumerate() {
+        let start = if beside && i == 0 { code } else { &*blank };
+        page.push_str(&format!("{start}# {text}\n"));
+    }
 }
 
 /// The mark of a list, and what follows it.
@@ -130,7 +158,7 @@ fn table(rows: &[Vec<String>], columns: u16) -> String {
         } else {
             let start: Vec<_> =
                 row.iter().take(firsts).filter(|cell| !cell.is_empty()).map(String::as_str).collect();
-            paragraph(&mut page, &start.join("  "), columns, "");
+            paragraph(&mut page, &start.join(" · "), columns, "");
             paragraph(&mut page, last, columns, "  ");
         }
     }
@@ -149,6 +177,20 @@ mod tests {
         let wanted = "TITLE\n\nOne two three four\n`five` `six`.\n\n- a list with words\n2. second\n\n    wheelhouse a very long line\n\
                       K      What\n`a|b`  does one\n       thing and\n       another\n";
         assert_eq!(page, wanted, "{page}");
+        let code = wrapped(
+            "```\none    # says what it does, and more\nanother long command # says what\n# what follows is long as well, as it happens\nfour # 4\n```\n",
+            40,
+        );
+        let wanted = "    one    # says what it does, and more\n    another long command # says what\n    # what follows is long as well, as\n    # it happens\n    four # 4\n";
+        assert_eq!(code, wanted, "{code}");
+        let code = wrapped(
+            "```\none    # says what it does, and some more\nanother long command # says what it does\n```\n",
+            39,
+        );
+        let wanted = "    one    # says what it does, and\n           # some more\n    another long command\n        # says what it does\n";
+        assert_eq!(code, wanted, "{code}");
+        let several = wrapped("| of | by | keys |\n|---|---|---|\n| a rather long name | me | x y |\n", 20);
+        assert_eq!(several, "of · by\n  keys\na rather long name ·\nme\n  x y\n");
         let narrow = wrapped("| of | keys |\n|---|---|\n| a rather long name | x y |\n", 20);
         assert_eq!(narrow, "of\n  keys\na rather long name\n  x y\n");
     }

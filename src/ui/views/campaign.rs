@@ -106,6 +106,12 @@ impl CampaignView {
         running.or_else(waiting).or(moves.last()).copied()
     }
 
+    /// The run of the item under the cursor, where one was begun that is known here.
+    fn begun(&self, campaign: &Campaign, cx: &Cx<'_>) -> Option<String> {
+        let run = self.item(campaign).and_then(|item| Self::run_of(campaign, item));
+        run.filter(|id| cx.runs.iter().any(|known| known.run.id == *id))
+    }
+
     /// The run of an item.
     fn run_of(campaign: &Campaign, item: usize) -> Option<String> {
         match &campaign.states[item] {
@@ -117,6 +123,8 @@ impl CampaignView {
         }
     }
 }
+
+const NOT_BEGUN: &str = "no run was begun for it";
 
 /// Why a campaign cannot be paused, gone on with, stopped ...
 pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> Option<String> {
@@ -257,10 +265,9 @@ impl View for CampaignView {
                 self.at = None;
             }
             Command::Open => {
-                let run = self.item(campaign).and_then(|item| Self::run_of(campaign, item));
-                return Some(match run.filter(|id| cx.runs.iter().any(|k| k.run.id == *id)) {
+                return Some(match self.begun(campaign, cx) {
                     Some(id) => Action::Go(Place::Run(id)),
-                    None => Action::Say("no run was begun for it".into()),
+                    None => Action::Say(NOT_BEGUN.into()),
                 });
             }
             Command::Skip => {
@@ -325,6 +332,9 @@ impl View for CampaignView {
             }
             (Command::Rebalance, _) if !campaign.state.is_over() => {
                 Some(format!("campaign {} is not over", campaign.short()))
+            }
+            (Command::Open, _) if why.is_none() => {
+                self.begun(campaign, cx).is_none().then(|| NOT_BEGUN.to_owned())
             }
             (Command::Skip, _) if why.is_some() => why,
             (Command::Skip, Some(item)) => match &campaign.states[item] {

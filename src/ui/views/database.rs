@@ -326,18 +326,23 @@ impl View for DatabaseView {
             words.push("faults only".to_owned());
         }
         words.extend(self.filter.words());
+        // On a narrow screen the places stand beside it: how many there are is seen above.
+        let narrow = cx.size.0 < 100;
         if self.proxies {
-            words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
+            if !narrow {
+                words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
+            }
             if !self.shown.is_empty() {
                 words.push("tab members".into());
             }
         } else {
             let all = self.database.as_ref().map_or(0, |database| database.members.len());
             let shown = self.shown.len();
-            words.push(match shown == all {
-                true => format::count(all, "member"),
-                false => format!("{shown} of {}", format::count(all, "member")),
-            });
+            match shown == all {
+                true if narrow => {}
+                true => words.push(format::count(all, "member")),
+                false => words.push(format!("{shown} of {}", format::count(all, "member"))),
+            }
             words.extend(super::order_words(&ORDERS, self.order));
             if !cx.seen.proxies.is_empty() {
                 words.push("tab proxies".into());

@@ -2,7 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::{answers, counted, finding_line, marks::Marks, nothing_yet};
+use ratatui::layout::Rect;
+
+use super::{
+    about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_yet, pods,
+    side,
+};
 use crate::{
     cluster::{Answer, Finding, Subject, left_over},
     plan::{Intent, rebalance::Aim},
@@ -31,7 +36,7 @@ pub struct Findings {
 
 impl Findings {
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(foot(cx.size.1) + 1)).max(1)
+        usize::from(cx.size.1.saturating_sub(foot(cx.size) + 1)).max(1)
     }
 
     fn keeps(&self, cx: &Cx<'_>, finding: &Finding) -> bool {
@@ -57,6 +62,8 @@ const ORDERS: [&str; 4] = ["worst", "about", "age", "rule"];
 
 static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels: false };
 
+const FOLLOWS_FROM_NOTHING: &str = "it follows from nothing else that is known";
+
 /// Where what is wrong is.
 fn lead(subject: &Subject) -> Option<Action> {
     match subject {
@@ -72,19 +79,22 @@ fn lead(subject: &Subject) -> Option<Action> {
     }
 }
 
-/// Lines for the whole of the selected one, with the one above them.
-fn foot(height: u16) -> u16 {
-    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, if height < 30 { 6 } else { 10 }) }
+/// Lines for the whole of the selected one below the list, with the one above them.
+fn foot((width, height): (u16, u16)) -> u16 {
+    match height {
+        _ if is_wide(width) => 0,
+        ..8 => 0,
+        _ => (height * 2 / 5).clamp(4, if height < 30 { 6 } else { 10 }),
+    }
 }
 
-/// Lines below which the meaning of a rule takes no more than one.
+/// Lines below which the meaning of a rule is not told.
 const LONG: u16 = 9;
 
-/// The whole of the selected one, since its line above may have been cut: what is wrong, what answers it, and what the
-/// rule means. The last gives way first.
-fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
-    let Some(room) = foot.checked_sub(1).filter(|room| *room > 0) else { return };
-    let (x, width) = (4, pen.width().saturating_sub(5));
+/// The whole of the selected one, since its line may have been cut: what is wrong, what answers it, and what the rule
+/// means. The last gives way first. Returns how many lines it took.
+fn whole(pen: &mut Pen<'_>, finding: &Finding) -> u16 {
+    let (x, width, room) = (4, pen.width().saturating_sub(5), pen.height());
     let wrapped = |text: &str, columns: u16| format::wrap(&format::plain(text), columns);
     let text = wrapped(&finding.text, width);
     let remedy = finding.remedy.as_deref().map(|remedy| wrapped(remedy, width.saturating_sub(2)));
@@ -95,11 +105,10 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
         let arrow = if i == 0 { "→ " } else { "  " };
         lines.push(vec![piece(arrow, Role::Key), piece(line, Role::Text)]);
     }
-    let means = wrapped(&format!("{severity} · {rule}"), width);
-    // What a rule means is told where it has one line, or room: on a slow line each step sends it.
-    let means = match means.len() {
-        2.. if room < LONG => vec![format!("{severity} · rule {}", finding.rule)],
-        _ => means,
+    // On a small screen the name of the rule stands for what it means: each step of the cursor sends it.
+    let means = match room < LONG {
+        true => vec![format!("{severity} · rule {}", finding.rule)],
+        false => wrapped(&format!("{severity} · {rule}"), width),
     };
     for (i, line) in means.into_iter().enumerate() {
         let role = chrome::role(Some(finding.severity));
@@ -108,11 +117,39 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
             None => vec![piece(line, Role::Muted)],
         });
     }
-    let top = pen.height().saturating_sub(room);
-    for (y, line) in (top..).zip(lines.iter().take(usize::from(room))) {
+    for (y, line) in (0..room).zip(&lines) {
         pen.line(x, y, width, line);
     }
+    lines.len() as u16
 }
+
+/// Beside the list: the selected one whole, and below it the tenant or the node it is about.
+fn detail(pen: &mut Pen<'_>, cx: &Cx<'_>, finding: &Finding) {
+    pen.put(4, 0, pen.width().saturating_sub(5), &about(cx, &finding.subject, pen.width()), Role::Accent);
+    let area = pen.area;
+    let below = |lines: u16| Rect {
+        y: area.y.saturating_add(lines),
+        height: area.height.saturating_sub(lines),
+        ..area
+    };
+    let taken = whole(&mut pen.within(below(1)), finding) + 3;
+    if taken + ABOUT > area.height {
+        return;
+    }
+    let mut pen = pen.within(below(taken));
+    match &finding.subject {
+        Subject::Tenant(name) => {
+            if let Some(tenant) = cx.seen.tenants.get(name) {
+                pods::aside(&mut pen, cx, tenant);
+            }
+        }
+        Subject::Node(name) => carried::hit(&mut pen, cx, name),
+        _ => {}
+    }
+}
+
+/// Lines for what a finding is about.
+const ABOUT: u16 = 12;
 
 impl View for Findings {
     fn place(&self) -> Place {
@@ -162,7 +199,7 @@ impl View for Findings {
             Command::Open => lead(&self.list.selected()?.1),
             Command::Cause => {
                 let Some(cause) = self.finding(cx)?.because.clone() else {
-                    return Some(Action::Say("it follows from nothing else that is known".into()));
+                    return Some(Action::Say(FOLLOWS_FROM_NOTHING.into()));
                 };
                 // Its own line where that is shown, else the thing itself.
                 let shown = &self.shown;
@@ -216,6 +253,18 @@ impl View for Findings {
             pen.line(2, 1, pen.width(), &[piece(sign, Role::Ok), piece(text, Role::Muted)]);
             return;
         }
+        let screen = pen.area;
+        let (list, aside) = beside(screen, side(screen.width));
+        let selected = self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i));
+        if let (Some(area), Some(finding)) = (aside, selected) {
+            detail(&mut pen.within(area), cx, finding);
+        }
+        let foot = foot((screen.width, screen.height));
+        if let (true, Some(finding)) = (foot > 1, selected) {
+            let area = Rect { y: screen.bottom() - (foot - 1), height: foot - 1, ..screen };
+            whole(&mut pen.within(area), finding);
+        }
+        let mut pen = pen.within(list);
         let width = pen.width();
         let name = if width < 100 { 16 } else { 26 };
         let page = self.page(cx);
@@ -225,7 +274,7 @@ impl View for Findings {
         for (line, i) in self.list.window(self.shown.len(), page).enumerate() {
             let Some(finding) = cx.findings.get(self.shown[i].0) else { continue };
             let y = line as u16 + 1;
-            finding_line(pen, y, width.saturating_sub(13), finding, cx, name);
+            finding_line(&mut pen, y, width.saturating_sub(13), finding, cx, name);
             if let Some((word, _)) = answers::of_finding(cx, finding) {
                 let here = self.list.index() == i;
                 let own = match finding.answer {
@@ -242,14 +291,11 @@ impl View for Findings {
                 let label = [piece(key, key_tone), piece(word, Role::Muted)];
                 pen.line_right(width.saturating_sub(1), y, 12, &label);
             }
-            self.marks.sign(pen, y, &self.shown[i].1);
+            self.marks.sign(&mut pen, y, &self.shown[i].1);
             if self.list.index() == i {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
             }
-        }
-        if let Some(finding) = self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i)) {
-            whole(pen, finding, foot(pen.height()));
         }
     }
 
@@ -270,7 +316,10 @@ impl View for Findings {
         if command == Command::DeletePod && answer != Some(Answer::DeletePod) {
             return Some("no finding about a pod that is left over is selected".into());
         }
-        (matches!(command, Command::Open | Command::Mark) && self.list.selected().is_none())
+        if command == Command::Cause && self.finding(cx).is_some_and(|finding| finding.because.is_none()) {
+            return Some(FOLLOWS_FROM_NOTHING.into());
+        }
+        (matches!(command, Command::Open | Command::Mark | Command::Cause) && self.list.selected().is_none())
             .then(|| "nothing is selected".into())
     }
 

@@ -1,6 +1,8 @@
 //! The headroom of one tenant with all its arithmetic, and how many more replicas of it fit where.
 
-use super::{deeds, scroll::Scroll};
+use ratatui::layout::Rect;
+
+use super::{beside, deeds, scroll::Scroll};
 use crate::{
     cluster::{
         Advice, ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, advised_with,
@@ -41,13 +43,26 @@ impl HeadroomView {
         cx.outlook?.fits.as_ref().filter(|f| f.tenant == self.name)
     }
 
-    fn lines(&self, cx: &Cx<'_>) -> Vec<Line> {
-        let width = cx.size.0;
+    /// What stands at the left, and on a wide screen what stands at the right.
+    fn lines(&self, cx: &Cx<'_>) -> [Vec<Line>; 2] {
+        let (left, right) = columns(Rect { width: cx.size.0, ..Rect::ZERO });
         let mut lines = Vec::new();
-        let Some(h) = &self.headroom else { return lines };
-        settings(&mut lines, h, width);
-        pods(&mut lines, h, width);
-        lines.push(Line::new());
+        let Some(h) = &self.headroom else { return [lines, Vec::new()] };
+        settings(&mut lines, h, left.width);
+        pods(&mut lines, h, left.width);
+        match right {
+            Some(right) => [lines, self.room(cx, right.width)],
+            None => {
+                lines.push(Line::new());
+                lines.extend(self.room(cx, left.width));
+                [lines, Vec::new()]
+            }
+        }
+    }
+
+    /// How many more fit, and how much memory is right.
+    fn room(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
+        let mut lines = Vec::new();
         match self.fitting(cx) {
             Some(fitting) => fits(&mut lines, fitting, width),
             None if cx.outlook.is_some_and(|o| o.unknown.is_some()) => {
@@ -67,7 +82,18 @@ impl HeadroomView {
     }
 
     fn most(&self, cx: &Cx<'_>) -> usize {
-        self.lines(cx).len().saturating_sub(usize::from(cx.size.1.saturating_sub(TOP)))
+        let lines = self.lines(cx).iter().map(Vec::len).max().unwrap_or(0);
+        lines.saturating_sub(usize::from(cx.size.1.saturating_sub(TOP)))
+    }
+}
+
+/// The part of the arithmetic, and on a wide screen that of what it means.
+fn columns(area: Rect) -> (Rect, Option<Rect>) {
+    const ARITHMETIC: u16 = 104;
+    const SENTENCES: u16 = 70;
+    match area.width.checked_sub(ARITHMETIC + 3) {
+        Some(rest @ SENTENCES..) => beside(area, rest),
+        _ => (area, None),
     }
 }
 
@@ -261,9 +287,14 @@ impl View for HeadroomView {
         }
         pen.line(1, 0, width.saturating_sub(2), &head);
         let page = usize::from(pen.height().saturating_sub(TOP));
-        for (i, line) in self.lines(cx).iter().skip(self.scroll.0).take(page).enumerate() {
-            for (x, room, text, role) in line {
-                pen.put(*x, TOP + i as u16, (*room).min(width.saturating_sub(x + 1)), text, *role);
+        let (left, right) = columns(pen.area);
+        for (area, lines) in [Some(left), right].into_iter().zip(&self.lines(cx)) {
+            let Some(area) = area else { continue };
+            let mut pen = pen.within(area);
+            for (line, y) in lines.iter().skip(self.scroll.0).take(page).zip(TOP..) {
+                for (x, room, text, role) in line {
+                    pen.put(*x, y, (*room).min(area.width.saturating_sub(x + 1)), text, *role);
+                }
             }
         }
     }

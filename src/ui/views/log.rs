@@ -18,7 +18,7 @@ use crate::{
     cluster::{Key, TenantName},
     ui::{
         action::{Action, Containers},
-        command::Command,
+        command::{self, Command},
         filter::{Fields, Filter},
         format,
         log::LogsWanted,
@@ -214,12 +214,21 @@ impl View for LogView {
             },
         };
         let around = (self.all_lines && !self.filter.is_empty()).then(|| "all lines".to_owned());
-        self.filter.words().into_iter().chain(around).chain([of]).collect::<Vec<_>>().join(" · ")
+        let cut = (!self.wrap).then(|| "long lines cut".to_owned());
+        self.filter.words().into_iter().chain(around).chain(cut).chain([of]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        (command == Command::Before && !self.previous && self.never_restarted(cx))
-            .then(|| "it has not restarted: there is no earlier log".to_owned())
+        match command {
+            Command::Before if !self.previous && self.never_restarted(cx) => {
+                Some("it has not restarted: there is no earlier log".into())
+            }
+            Command::Around if self.filter.is_empty() => {
+                let (filter, around) = (command::sign(Command::Filter), command::sign(Command::Around));
+                Some(format!("nothing is looked for: {filter} does, then {around} shows the lines around it"))
+            }
+            _ => None,
+        }
     }
 
     fn is_full(&self) -> bool {

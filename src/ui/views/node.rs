@@ -1,20 +1,23 @@
 //! One node: its conditions, what it gives and what is taken of it, and the tenants on it.
 
+pub(super) mod carried;
 mod parts;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{answers, counted, deeds, heading, marks::Marks, nodes};
+use ratatui::layout::Rect;
+
+use carried::Carried;
+
+use super::{answers, beside, counted, deeds, marks::Marks, nodes, side};
 use crate::{
-    cluster::{Cell, Key, NodeName, ObjectKey, Subject, TenantName},
+    cluster::{Key, NodeName, ObjectKey, Subject, TenantName},
     plan::whatif::Loss,
-    run::Lent,
     ui::{
         action::{Action, Containers},
         command::Command,
         filter::{Fields, Filter, Of},
         paint::Pen,
-        parts::cell,
         stops::Stop,
         theme::Role,
         view::{Cx, Lens, List, Place, View},
@@ -25,7 +28,7 @@ use crate::{
 pub struct NodeView {
     name: NodeName,
     list: List<TenantName>,
-    rows: Vec<(TenantName, Cell, u32, u32)>,
+    rows: Vec<Carried>,
     /// Tenants here, shown or not.
     all: usize,
     filter: Filter,
@@ -79,50 +82,36 @@ impl View for NodeView {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        self.rows.clear();
-        let lent = Lent::of(cx.runs);
-        for tenant in cx.seen.tenants.values() {
-            let mut cell = Cell::default();
-            tenant
-                .pods
-                .iter()
-                .filter(|p| p.node.as_ref() == Some(&self.name))
-                .for_each(|p| cell.add(cx.seen.state_of(p)));
-            if cell != Cell::default() {
-                self.rows.push((tenant.name.clone(), cell, tenant.ready(), lent.wanted(tenant)));
-            }
-        }
+        self.rows = carried::carried(cx, &self.name);
         self.all = self.rows.len();
-        let here: BTreeSet<_> = self.rows.iter().map(|row| row.0.clone()).collect();
+        let here: BTreeSet<_> = self.rows.iter().map(|row| row.name.clone()).collect();
         self.marks.keep(|name| here.contains(name));
         let filter = &self.filter;
-        self.rows.retain(|(name, cell, ready, desired)| {
+        self.rows.retain(|row| {
             filter.is_empty()
-                || filter.keeps(&format!("{name} {ready}/{desired}"), |of| match of {
-                    Of::Column("tenant") => Some(name.to_string()),
-                    Of::Column("here") => Some(cell.active().to_string()),
-                    Of::Column("ready") => Some(ready.to_string()),
+                || filter.keeps(&format!("{} {}/{}", row.name, row.ready, row.wanted), |of| match of {
+                    Of::Column("tenant") => Some(row.name.to_string()),
+                    Of::Column("here") => Some(row.here.active().to_string()),
+                    Of::Column("ready") => Some(row.ready.to_string()),
                     _ => None,
                 })
         });
         // Tenants come in the order of their names; a stable sort keeps it among equals.
         match ORDERS[self.order % ORDERS.len()] {
             "name" => {}
-            "here" => self.rows.sort_by_key(|(_, cell, ..)| Reverse(cell.active())),
-            "ready" => {
-                self.rows.sort_by_key(|(_, _, ready, desired)| Reverse(desired.saturating_sub(*ready)))
-            }
-            _ => self.rows.sort_by_key(|(_, cell, ..)| {
-                Reverse((cell.failing, cell.unknown, cell.starting, cell.active()))
+            "here" => self.rows.sort_by_key(|row| Reverse(row.here.active())),
+            "ready" => self.rows.sort_by_key(|row| Reverse(row.wanted.saturating_sub(row.ready))),
+            _ => self.rows.sort_by_key(|Carried { here, .. }| {
+                Reverse((here.failing, here.unknown, here.starting, here.active()))
             }),
         }
         let (rows, page) = (&self.rows, self.page(cx));
-        self.list.settle(rows.len(), page, |i| rows[i].0.clone());
+        self.list.settle(rows.len(), page, |i| rows[i].name.clone());
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let (rows, page) = (&self.rows, self.page(cx));
-        if self.list.go(command, rows.len(), page, |i| rows[i].0.clone()) {
+        if self.list.go(command, rows.len(), page, |i| rows[i].name.clone()) {
             return None;
         }
         if command == Command::WhatIf {
@@ -144,7 +133,7 @@ impl View for NodeView {
         let name = self.list.selected().cloned()?;
         match command {
             Command::Mark => {
-                self.marks.toggle(&mut self.list, rows.len(), page, |i| rows[i].0.clone());
+                self.marks.toggle(&mut self.list, rows.len(), page, |i| rows[i].name.clone());
                 None
             }
             Command::Exec => {
@@ -177,7 +166,12 @@ impl View for NodeView {
         parts::troubles(pen, node);
         parts::amounts(pen, cx, node);
         parts::if_it_fails(pen, cx, node);
-        self.tenants(pen, cx);
+        let (list, detail) = beside(pen.area, side(width));
+        self.tenants(&mut pen.within(list), cx);
+        if let Some(area) = detail {
+            let area = Rect { y: area.y + TOP, height: area.height.saturating_sub(TOP), ..area };
+            carried::hit(&mut pen.within(area), cx, &self.name);
+        }
     }
 
     fn status(&self, _: &Cx<'_>) -> String {
@@ -221,8 +215,8 @@ impl View for NodeView {
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
         let Place::Tenant(name) = what else { return };
         let (rows, page) = (&self.rows, self.page(cx));
-        if let Some(at) = rows.iter().position(|(tenant, ..)| tenant == name) {
-            self.list.put(at, rows.len(), page, |i| rows[i].0.clone());
+        if let Some(at) = rows.iter().position(|row| row.name == *name) {
+            self.list.put(at, rows.len(), page, |i| rows[i].name.clone());
         }
     }
 
@@ -240,19 +234,13 @@ impl View for NodeView {
 
 impl NodeView {
     fn tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
-        heading(pen, 4, TOP, "TENANT");
-        pen.put_right(31, TOP, 8, "HERE", Role::Title);
-        pen.put_right(40, TOP, 8, "READY", Role::Title);
+        carried::headings(pen, TOP);
         let body = usize::from(pen.height().saturating_sub(TOP + 1));
-        for (line, i) in self.list.window(self.rows.len(), body).enumerate() {
-            let y = TOP + 1 + line as u16;
-            let (name, cell, ready, desired) = &self.rows[i];
-            self.marks.sign(pen, y, name);
-            pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
-            cell::draw(pen, 32, y, *cell);
-            let tone = if ready < desired { Role::Warn } else { Role::Muted };
-            pen.put_right(40, y, 8, &format!("{ready}/{desired}"), tone);
-            if self.list.selected() == Some(name) {
+        for (i, y) in self.list.window(self.rows.len(), body).zip(TOP + 1..) {
+            let row = &self.rows[i];
+            self.marks.sign(pen, y, &row.name);
+            carried::line(pen, y, cx, &self.name, row);
+            if self.list.selected() == Some(&row.name) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
             }

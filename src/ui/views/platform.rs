@@ -114,7 +114,7 @@ fn foot(height: u16) -> u16 {
 }
 
 /// All that is said of a component, its numbers, and what answers it.
-fn whole<'a>(row: &Row, probing: Option<&str>, width: u16) -> Vec<Vec<Piece<'a>>> {
+fn whole<'a>(row: &Row, width: u16) -> Vec<Vec<Piece<'a>>> {
     let wrapped = |text: &str, columns: u16| format::wrap(&format::plain(text), columns);
     let mut lines = Vec::new();
     for said in &row.said {
@@ -132,7 +132,6 @@ fn whole<'a>(row: &Row, probing: Option<&str>, width: u16) -> Vec<Vec<Piece<'a>>
     }
     let muted = |text: String| wrapped(&text, width).into_iter().map(|line| vec![piece(line, Role::Muted)]);
     lines.extend(Some(numbers(row)).filter(|text| !text.is_empty()).into_iter().flat_map(muted));
-    lines.extend(probing.map(str::to_owned).into_iter().flat_map(muted));
     lines
 }
 
@@ -197,7 +196,8 @@ impl View for PlatformView {
         for (line, i) in self.list.window(self.shown.len(), Self::page(cx)).enumerate() {
             let (y, row) = (line as u16 + 1, self.row(i));
             let (glyph, _, role) = chrome::link(row.state);
-            pen.put(2, y, 1, glyph, role);
+            // Few tones in a row: each costs bytes on every step of the cursor.
+            pen.put(2, y, 1, glyph, if row.state == LinkState::Ok { Role::Muted } else { role });
             pen.put(4, y, names, &name(&row.key, names), Role::Text);
             let tone = if row.state > LinkState::Notice { Role::Text } else { Role::Muted };
             let end = if wide { numbers_at } else { width.saturating_sub(8) };
@@ -217,8 +217,15 @@ impl View for PlatformView {
         let Some(row) = self.selected() else { return };
         let top = pen.height().saturating_sub(room);
         let inner = width.saturating_sub(5);
-        let lines = whole(row, self.platform.probing.as_deref(), inner);
-        let room = usize::from(room);
+        let lines = whole(row, inner);
+        // The last lines are the same whichever is selected, and stay where they are.
+        let probing = self.platform.probing.as_deref().map(|text| format::wrap(&format::plain(text), inner));
+        let probing = probing.filter(|lines| usize::from(room) > lines.len() + 2).unwrap_or_default();
+        let last = pen.height().saturating_sub(probing.len() as u16);
+        for (y, line) in (last..).zip(&probing) {
+            pen.put(4, y, inner, line, Role::Muted);
+        }
+        let room = usize::from(room) - probing.len();
         let shown = if lines.len() > room { room - 1 } else { room };
         for (y, line) in (top..).zip(lines.iter().take(shown)) {
             pen.line(4, y, inner, line);

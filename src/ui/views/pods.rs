@@ -11,7 +11,7 @@ use crate::{
     run::Lent,
     ui::{
         chrome, format,
-        paint::{Pen, piece},
+        paint::{Pen, piece, wide},
         theme::Role,
         view::Cx,
     },
@@ -190,6 +190,20 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
     facts
 }
 
+/// Writes a fact from column `x`, on two lines where it needs them. Returns how many it took.
+pub fn fact(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
+    let room = pen.width().saturating_sub(x + 1);
+    if format::width(text) <= room {
+        pen.put(x, y, room, text, Role::Text);
+        return 1;
+    }
+    let lines = format::wrap(text, room);
+    for (line, y) in lines.iter().take(2).zip(y..) {
+        pen.put(x, y, room, line, Role::Text);
+    }
+    2
+}
+
 /// How the memory of a serving container went, a bar for each measurement, full at its limit; `None`: too little is known.
 fn memory_course(cx: &Cx<'_>, tenant: &Tenant) -> Option<String> {
     const BARS: usize = 24;
@@ -248,18 +262,19 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let ready = tenant.ready();
     let wanted = Lent::of(cx.runs).wanted(tenant);
     let short = ready < wanted;
-    pen.line(
-        3,
-        1,
-        width.saturating_sub(4),
-        &[
-            piece(format!("{ready} of {wanted} ready"), if short { Role::Warn } else { Role::Text }),
-            piece(format!("  on {}", format::count(nodes, "node")), Role::Muted),
-            piece(format!("   {tag}"), Role::Text),
-            piece(format!("   {}", format::count(tenant.restarts() as usize, "restart")), Role::Muted),
-            piece(format!("   created {} ago", cx.age(w.created)), Role::Muted),
-        ],
-    );
+    let mut facts = vec![
+        piece(format!("{ready} of {wanted} ready"), if short { Role::Warn } else { Role::Text }),
+        piece(format!("  on {}", format::count(nodes, "node")), Role::Muted),
+        piece(format!("   {tag}"), Role::Text),
+        piece(format!("   {}", format::count(tenant.restarts() as usize, "restart")), Role::Muted),
+        piece(format!("   created {} ago", cx.age(w.created)), Role::Muted),
+    ];
+    let room = width.saturating_sub(4);
+    // What has no room is left out rather than cut.
+    while facts.len() > 2 && wide(&facts) > room {
+        facts.pop();
+    }
+    pen.line(3, 1, room, &facts);
     2
 }
 
@@ -307,8 +322,7 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
     y += 1;
     for (name, text) in surroundings(cx, tenant) {
         pen.put(1, y, 11, name, Role::Muted);
-        pen.put(13, y, width.saturating_sub(14), &text, Role::Text);
-        y += 1;
+        y += fact(pen, 13, y, &text);
     }
     let runs: Vec<_> =
         cx.runs.iter().filter(|k| k.run.tenants().any(|t| *t == tenant.name)).take(3).collect();

@@ -200,6 +200,12 @@ impl View for Ranking {
         answers::of_all(cx, &self.place(), [Stop::About(Subject::Node(node))])
     }
 
+    fn answers_any(&self, cx: &Cx<'_>) -> bool {
+        let of_nodes = cx.findings.iter().map(|finding| &finding.subject);
+        let of_nodes = of_nodes.filter(|subject| matches!(subject, Subject::Node(_))).cloned();
+        answers::of_all(cx, &self.place(), of_nodes.map(Stop::About)).is_some()
+    }
+
     fn subject(&self) -> Option<String> {
         self.selection.subject()
     }

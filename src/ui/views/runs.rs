@@ -198,11 +198,16 @@ fn columns(width: u16) -> Columns {
     let what_width = match width {
         ..60 => width.saturating_sub(26),
         60..100 => 24,
-        _ => 34,
+        100..150 => 34,
+        _ => width / 3,
     };
     let what = 21;
     let mut x = what + what_width + 1;
-    let who_width = if width < 100 { 9 } else { 15 };
+    let who_width = match width {
+        ..100 => 9,
+        100..150 => 15,
+        _ => 24,
+    };
     let who = (width >= 60).then(|| {
         x += who_width + 1;
         x - who_width - 1

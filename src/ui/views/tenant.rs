@@ -1,5 +1,6 @@
 //! One tenant: its pods and containers, events, the rollout, and its runs, each a section reached with tab.
 
+mod head;
 mod reach;
 mod sections;
 
@@ -15,7 +16,6 @@ use crate::{
     plan::{Intent, rebalance::Aim},
     ui::{
         action::{Action, Containers},
-        chrome,
         command::Command,
         filter::{Filter, NO_FIELDS},
         paint::Pen,
@@ -301,15 +301,7 @@ impl View for TenantView {
         };
         pods::head(pen, cx, tenant);
         let top = Self::top(pen.height());
-        let room = usize::from(top.saturating_sub(4));
-        for (i, finding) in pods::findings_of(cx, &self.name).into_iter().take(room).enumerate() {
-            let severity = Some(finding.severity);
-            let y = 3 + i as u16;
-            pen.put(1, y, 1, chrome::glyph(severity), chrome::role(severity));
-            pen.put(3, y, width.saturating_sub(11), &finding.text, Role::Text);
-            let age = finding.since.map(|s| cx.age(s)).unwrap_or_default();
-            pen.put_right(width.saturating_sub(1), y, 5, &age, Role::Muted);
-        }
+        self.wrong(pen, cx, top.saturating_sub(4));
         self.names(pen, cx, top);
         let area = pen.area;
         let body = Rect { y: area.y + top + 1, height: area.height.saturating_sub(top + 1), ..area };
@@ -356,6 +348,13 @@ impl View for TenantView {
             Command::Rebalance if self.tenant(cx).is_none() => {
                 Some(format!("there is no tenant {}", self.name))
             }
+            Command::Open => match self.section {
+                Section::Pods => self.pod(cx).is_none().then(|| "no pod is selected".into()),
+                Section::Runs => self.runs.selected().is_none().then(|| "no run is selected".into()),
+                Section::Events | Section::Rollout | Section::Reach => {
+                    Some("nothing is opened here: tab leads to the pods and the runs".into())
+                }
+            },
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
                 Some(format!("no run of {} can be taken back", self.name))
             }
@@ -377,6 +376,10 @@ impl View for TenantView {
             }
             other => deeds::refused(other, Some(&self.name), cx),
         }
+    }
+
+    fn hides(&self, command: Command, _: &Cx<'_>) -> bool {
+        command == Command::Filter && !matches!(self.section, Section::Pods | Section::Events)
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
@@ -417,32 +420,5 @@ impl View for TenantView {
         let tenant = self.tenant(cx);
         let namespace = tenant.map(|t| t.workload.key.key.namespace.clone());
         Wants { events: namespace.map(|n| (self.name.clone(), n)), ..Wants::default() }
-    }
-}
-
-impl TenantView {
-    fn names(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16) {
-        let events = match &cx.detail.events {
-            Some((name, Some(Ok(events)))) if *name == self.name => Some(events.len()),
-            _ => None,
-        };
-        let mut x = 1;
-        for &(section, name) in Self::sections(cx) {
-            let count = match section {
-                Section::Pods => Some(self.keys.len()),
-                Section::Events => events,
-                Section::Runs => Some(self.ids.len()),
-                Section::Rollout => None,
-                Section::Reach => Some(Outside::of(cx.seen).hosts_of(&self.name).len()),
-            };
-            let here = section == self.section;
-            let role = if here { Role::Accent } else { Role::Muted };
-            x = pen.put(x, y, 2, if here { "▸ " } else { "  " }, Role::Key);
-            x = pen.put(x, y, pen.width().saturating_sub(x), name, role);
-            if let Some(count) = count {
-                x = pen.put(x + 1, y, pen.width().saturating_sub(x + 1), &count.to_string(), Role::Muted);
-            }
-            x += 2;
-        }
     }
 }

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 
 use ratatui::layout::Rect;
 
-use super::{deeds, marks::Marks, nothing_yet, pods};
+use super::{beside, deeds, is_wide, marks::Marks, nothing_yet, pods};
 use crate::{
     cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
     plan::{rebalance::Aim, whatif::Loss},
@@ -82,7 +82,7 @@ impl Tenants {
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
-        let strip = if strip::is_wide(cx.size.0) { 0 } else { strip::height(cx.size.1) };
+        let strip = if is_wide(cx.size.0) { 0 } else { strip::height(cx.size.1) };
         usize::from(cx.size.1.saturating_sub(strip + 1))
     }
 
@@ -198,19 +198,17 @@ impl View for Tenants {
             return;
         }
         let area = pen.area;
-        if !strip::is_wide(area.width) {
+        let (table, Some(side)) = beside(area, super::side(area.width)) else {
             let top = strip::height(area.height);
             self.findings(pen, cx, top.saturating_sub(1));
             let table = Rect { y: area.y + top, height: area.height.saturating_sub(top), ..area };
             self.table(&mut pen.within(table), cx);
             return;
-        }
+        };
         // Beside the table: what is wrong, and below it whom the cursor is on.
-        let side = (area.width / 3).clamp(48, 72);
-        let table = Rect { width: area.width - side - 3, ..area };
         self.table(&mut pen.within(table), cx);
         let lines = strip::WIDE as u16;
-        let causes = Rect { x: area.right() - side, width: side, height: lines.min(area.height), ..area };
+        let causes = Rect { height: lines.min(area.height), ..side };
         self.findings(&mut pen.within(causes), cx, causes.height);
         let below = Rect { y: area.y + lines + 1, height: area.height.saturating_sub(lines + 1), ..causes };
         if let Some(tenant) = self.list.selected().and_then(|name| cx.seen.tenants.get(name)) {

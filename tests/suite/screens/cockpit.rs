@@ -448,6 +448,10 @@ fn key_of(name: &str) -> KeyEvent {
         "backspace" => KeyCode::Backspace,
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        "home" => KeyCode::Home,
+        "end" => KeyCode::End,
         function if function.len() > 1 && function.starts_with('F') => {
             KeyCode::F(function[1..].parse().expect("a function key"))
         }

@@ -277,6 +277,9 @@ fn a_run_shows_its_steps_and_is_undone_by_a_plan() {
     assert_eq!(c.app.place(), Place::Tenants, "esc leaves it running");
     c.keys("3");
     look!("runs_80x24", c);
+    c.resize(200, 50);
+    look!("runs_200x50", c);
+    c.resize(80, 24);
     c.keys("enter");
     c.finish();
     look!("run_done_80x24", c);

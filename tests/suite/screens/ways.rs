@@ -315,6 +315,28 @@ fn every_habit_of_k9s_works_or_is_answered_in_words() {
         ("E", ""),
         ("esc F", ""),
         ("esc c", ""),
+        ("1 n", ""),
+        ("1 end", "›"),
+        ("home", "initech"),
+        ("left", ""),
+        ("right", ""),
+        ("ctrl-space", ""),
+        ("esc v", ""),
+        ("x", ""),
+        ("f", "takes the whole screen"),
+        ("6", ""),
+        ("9", ""),
+        ("ctrl-g", "stands below, at the left"),
+        ("ctrl-s", "a log is saved by S"),
+        ("ctrl-x", "nothing is done by this key"),
+        ("ctrl-z", ""),
+        ("tab", ""),
+        ("enter tab", "Events"),
+        ("shift-tab", "Pods"),
+        ("2 c", ""),
+        ("u", ""),
+        ("r", ""),
+        ("d", ""),
     ];
     for (keys, words) in answers {
         let before = c.text();
@@ -325,6 +347,23 @@ fn every_habit_of_k9s_works_or_is_answered_in_words() {
         assert!(answered, "{keys} is left without an answer:\n{text}");
         let changes = effects.iter().any(|effect| matches!(effect, Effect::Start(..) | Effect::Campaign(..)));
         assert!(!changes, "{keys}: {effects:?}");
+    }
+    // Its keys that order rows begin other things here, or say what does.
+    for place in ["1", "2"] {
+        let mut c = Cockpit::of(NIGHT, (100, 30));
+        for key in "A C I M N O P R S T".split(' ') {
+            c.keys("esc esc esc");
+            c.keys(place);
+            let before = c.text();
+            let effects = c.keys(key);
+            assert!(
+                c.text() != before || !effects.is_empty(),
+                "{place} {key} is left without an answer:\n{before}"
+            );
+            let changes =
+                effects.iter().any(|effect| matches!(effect, Effect::Start(..) | Effect::Campaign(..)));
+            assert!(!changes && !c.app.is_leaving(), "{place} {key}: {effects:?}");
+        }
     }
     // The commands of its palette.
     for (line, place, words) in [

@@ -211,7 +211,9 @@ fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &S
         true => format!("{used:>9}{errors:>7}{ping:>8}"),
         false => format!("{used:>9}"),
     };
-    let head = format!("    {:<13}{:>5} {:<8} {:<18}", "PROXY", "GROUP", "", "STATUS");
+    // An address and its port, where there is room.
+    let name = if sheet.width >= 76 { 16 } else { 13 };
+    let head = format!("    {:<name$}{:>5} {:<8} {:<18}", "PROXY", "GROUP", "", "STATUS");
     let head = format!("{head}{}", numbers("USED/FREE", "ERRORS", "PING"));
     sheet.lines.push(vec![said(head, Role::Title)]);
     for proxy in cx.seen.proxies.values().filter(|p| p.now().is_some()) {
@@ -228,7 +230,11 @@ fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &S
             let numbers = numbers(&used, &b.errors.to_string(), &words::micros(b.latency_us));
             sheet.lines.push(vec![
                 said(
-                    format!("    {:<13}{:>5} ", words::short(proxy.name.as_str(), 12), b.hostgroup),
+                    format!(
+                        "    {:<name$}{:>5} ",
+                        words::short(proxy.name.as_str(), name as u16 - 1),
+                        b.hostgroup
+                    ),
                     Role::Muted,
                 ),
                 said(format!("{:<8} ", listed.purpose), Role::Muted),

@@ -85,7 +85,8 @@ fn amount(
     whole: &str,
 ) {
     let width = pen.width();
-    let bar = if width < 100 { (width / 6).max(6) } else { (width / 4).min(40) };
+    // The words beside it take no more than the rest.
+    let bar = width.saturating_sub(74).clamp(6, 40);
     pen.put(3, y, 7, name, Role::Muted);
     nodes::stacked(pen, 11, y, bar, used.as_ref().map(|u| u.0), requested.0, limits.0);
     let pieces = [

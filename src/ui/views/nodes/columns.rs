@@ -12,7 +12,8 @@ pub struct Columns {
     since: Option<u16>,
     pods: u16,
     /// If it dies.
-    dies: Option<u16>,
+    /// With its columns.
+    dies: Option<(u16, u16)>,
     tenants: Option<u16>,
     bar: Option<(u16, u16)>,
     /// "used / requested / limit of whole", memory.
@@ -49,9 +50,10 @@ impl Columns {
         // Always there, cut off by the edge if need be.
         let pods = take(0, 0).unwrap_or(5 + name + 11);
         take(9, 0);
-        let dies = take(14, 60);
+        let dies_width = if width < 180 { 12 } else { 20 };
+        let dies = take(dies_width + 2, 60).map(|x| (x + 2, dies_width));
         let tenants = take(9, 100);
-        let bar_width = if width < 150 { 18 } else { 30 };
+        let bar_width = if width < 150 { 18 } else { 22 };
         let bar = take(bar_width + 2, NARROW).map(|x| (x + 1, bar_width));
         let memory = take(23, 76);
         let free = take(23, 140);
@@ -81,8 +83,8 @@ impl Columns {
         ends(self.eviction, 9, "EVICT IN");
         ends(self.cpu, 19, "CPU USED/REQ/LIM");
         ends(self.cpu, 23, "OF");
-        if let Some(x) = self.dies {
-            pen.put(x + 2, 0, 12, "IF IT FAILS", Role::Title);
+        if let Some((x, width)) = self.dies {
+            pen.put(x, 0, width, "IF IT FAILS", Role::Title);
         }
         if let Some((x, _)) = self.bar {
             pen.put(x, 0, 20, "MEMORY", Role::Title);
@@ -99,9 +101,11 @@ impl Columns {
         let shares = Shares::of(cx.seen, node);
         // Few tones in a row: each costs bytes on every step of the cursor.
         pen.put(2, y, 1, sign, if calm { Role::Muted } else { role });
+        // What is quiet in a calm row is not in another.
+        let quiet = if calm { Role::Muted } else { Role::Text };
         let x = pen.put(4, y, self.name, &cx.node_name(&node.name, self.name), Role::Text);
         if short != node.name.as_str() && x + 5 < 4 + self.name {
-            pen.put(x + 1, y, 5, short, Role::Muted);
+            pen.put(x + 1, y, 5, short, quiet);
         }
         pen.put(5 + self.name, y, 10, word, if calm { Role::Muted } else { role });
         if let Some(x) = self.since {
@@ -113,8 +117,8 @@ impl Columns {
             let role = if tenants == 0 { Role::Warn } else { Role::Text };
             pen.put_right(x + 8, y, 7, &tenants.to_string(), role);
         }
-        if let Some(x) = self.dies {
-            dies(pen, x + 2, y, cx, node);
+        if let Some((x, width)) = self.dies {
+            dies(pen, x, y, width, cx, node);
         }
         self.memory(pen, y, &shares);
         self.room(pen, y, cx, node);
@@ -185,14 +189,14 @@ fn gi(m: Memory) -> String {
 }
 
 /// What the loss of a node would do, in three words.
-fn dies(pen: &mut Pen<'_>, x: u16, y: u16, cx: &Cx<'_>, node: &Node) {
+fn dies(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, cx: &Cx<'_>, node: &Node) {
     let Some(harm) = cx.outlook.and_then(|o| o.harm(&node.name)) else {
         let text = match cx.outlook {
             None => "…",
             Some(o) if o.unknown.is_some() => "?",
             Some(_) => "–",
         };
-        pen.put(x, y, 12, text, Role::Faint);
+        pen.put(x, y, width, text, Role::Faint);
         return;
     };
     let role = match harm.severity() {
@@ -200,5 +204,5 @@ fn dies(pen: &mut Pen<'_>, x: u16, y: u16, cx: &Cx<'_>, node: &Node) {
         None => Role::Muted,
         some => chrome::role(some),
     };
-    pen.put(x, y, 12, &format::fit(&harm.short(), 12), role);
+    pen.put(x, y, width, &harm.short(), role);
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    super::{about, age_width, answers, finding_line, run_sign},
+    super::{about, age_width, answers, finding_line, is_wide, run_sign},
     Tenants,
 };
 use crate::{
@@ -22,11 +22,6 @@ use crate::{
 
 /// Lines of the strip on a wide screen, where it stands beside the table.
 pub(super) const WIDE: usize = 14;
-
-/// Whether the strip and the selected tenant stand beside the table.
-pub(super) fn is_wide(columns: u16) -> bool {
-    columns >= 150
-}
 
 /// Lines for findings above the table, with the gap below them: it depends on the height alone, so that nothing
 /// shifts.
