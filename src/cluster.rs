@@ -324,6 +324,8 @@ pub struct Snapshot {
     pub looks: Slice<platform::Spot, platform::Looked>,
     /// What is configured of the platform around.
     pub around: Arc<platform::Around>,
+    /// Who has seen what is shown of it.
+    pub looker: platform::Looker,
     /// Derived: the tenants, kept up with every observation.
     pub tenants: OrdMap<TenantName, Arc<Tenant>>,
     /// Derived: what the pods on each node add up to.

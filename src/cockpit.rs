@@ -11,6 +11,7 @@ mod effects;
 mod forwards;
 pub mod hand_over;
 mod keeping;
+mod lookout;
 mod replay;
 mod report;
 mod screen;
@@ -37,9 +38,11 @@ use crate::{
 };
 use effects::Performer;
 use keeping::Keeping;
+use lookout::Lookout;
 
 pub use contexts::{Look, target};
 pub use keeping::head;
+pub use lookout::{candidate, listening};
 pub use replay::replay;
 pub use report::incident;
 pub use shared::{
@@ -75,7 +78,9 @@ async fn stay(
     asked: watch::Receiver<bool>,
 ) -> Result<Option<Look>, String> {
     contexts::remember(state_dir, look.wire.context());
-    let (seen, following) = live::observe(look.wire.clone(), scope(&look.config));
+    let mut scope = scope(&look.config);
+    let lookout = Lookout::begin(&look.config, &look.wire, &mut scope);
+    let (seen, following) = live::observe(look.wire.clone(), scope);
     let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
     let app = App::new(look.setup.clone(), seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
@@ -109,6 +114,9 @@ async fn stay(
     let next = performer.leave(LEAVES_WITHIN).await;
     following.abort();
     let _ = following.await;
+    if let Some(lookout) = lookout {
+        lookout.end().await;
+    }
     Ok(next.zip(typed.map(<[String]>::to_vec)).map(|(mut next, history)| {
         next.setup.history = history;
         next

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{Observation, Seen, Sizing, Snapshot, Tenancy},
+    cluster::{Key, Observation, Seen, Sizing, Snapshot, Tenancy},
     wire::Wire,
 };
 
@@ -121,18 +121,25 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
         let _database = scope.database.clone().map(|d| database::follow(d, Some(wire.clone()), tell.clone()));
         // Who looks around reads what is seen; that is nobody for whom the sources are kept open.
         let (newest, seen) = watch::channel(Arc::new(first.clone()));
+        let (sights, news) = mpsc::channel(4);
         let _platform = scope
             .platform
             .clone()
-            .map(|around| platform::follow(around, Some(wire.clone()), seen, tell.clone()));
-        let _sources = sources(&wire, &scope, &clock, tell);
+            .map(|around| platform::follow_shared(around, wire.clone(), seen, news, tell.clone()));
+        let _sources = sources(&wire, &scope, &clock, tell, sights);
         let publish = Publish { outside: publish, newest };
         fold(first, reports, publish, scope.publish_at_most_every, &clock).await;
     });
     (receiver, task)
 }
 
-fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observation>) -> JoinSet<()> {
+fn sources(
+    wire: &Wire,
+    scope: &Scope,
+    clock: &Clock,
+    tell: mpsc::Sender<Observation>,
+    sights: mpsc::Sender<platform::News>,
+) -> JoinSet<()> {
     let (link, heard) = watch::channel(Link::default());
     // Three rounds, each when the one before has been read: what tenants are made of, with what is small and urgent;
     // what else there is; measurements.
@@ -168,6 +175,12 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     let at_first = |subject| Subject { reading: Some(first.clone()), ..subject };
     let then = |subject| Subject { reading: Some(second.clone()), after: Some(tenants.clone()), ..subject };
     let mut tasks = JoinSet::new();
+    if let Some(sharing) = scope.platform.as_ref().and_then(|platform| platform.sharing.as_ref()) {
+        let Key { namespace, name } = &sharing.place;
+        let sight =
+            Subject { fields: format!("metadata.name={name}"), ..subject(Some(&namespace.to_string())) };
+        tasks.spawn(source::follow::<convert::Sights, _>(sight, sights, |news| news));
+    }
     let probe = probe::Probe {
         wire: wire.clone(),
         clock: clock.clone(),

@@ -10,6 +10,7 @@ pub mod campaign;
 mod decide;
 mod disruption;
 mod drive;
+mod election;
 mod event;
 mod evidence;
 mod exec;
@@ -44,6 +45,7 @@ use drive::{Begin, Driver};
 
 pub use actions::{Acted, AuditLine, Came, actions};
 pub use disruption::Disruption;
+pub use election::Candidate;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
 pub use findings::{JOURNAL_UNREADABLE, Lent, told, unreadable_journals};

@@ -1,6 +1,7 @@
 //! `wheelhouse doctor`: what will not work, and the line that mends it.
 
 mod database;
+mod platform;
 mod terminal;
 
 use std::time::Duration;
@@ -54,7 +55,7 @@ pub(super) enum Verdict {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Found {
-    /// `cluster`, `rights`, `metrics`, `database`, `clock`, `proxy`, `terminal`, `machine`, `configuration`.
+    /// `cluster`, `rights`, `metrics`, `database`, `platform`, `clock`, `proxy`, `terminal`, `machine`, `configuration`.
     area: &'static str,
     verdict: Verdict,
     /// One sentence.
@@ -137,13 +138,16 @@ pub(super) async fn run(common: &Common, args: DoctorArgs) -> Result<(), Failure
     found.push(server_clock(&snapshot));
     found.extend(database::checks(&session, &snapshot).await);
     if known.is_ok() {
+        found.extend(platform::shared(&session, &snapshot).await);
+    }
+    if known.is_ok() {
         tokio::time::sleep(MEASURED).await;
     }
     tell(found, &session, args.output.output)
 }
 
 fn tell(mut found: Vec<Found>, session: &Session, format: Format) -> Result<(), Failure> {
-    const ORDER: [&str; 9] = [
+    const ORDER: [&str; 10] = [
         "configuration",
         "cluster",
         "rights",
@@ -151,6 +155,7 @@ fn tell(mut found: Vec<Found>, session: &Session, format: Format) -> Result<(), 
         "proxy",
         "clock",
         "database",
+        "platform",
         "terminal",
         "machine",
     ];

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Common, Failure, session, table};
 use crate::{
     cluster::{
         LinkState, Snapshot,
-        platform::{ComponentKind, Platform, Row, replica::failover},
+        platform::{ComponentKind, Looker, Platform, Row, replica::failover},
     },
     ui,
 };
@@ -45,8 +46,12 @@ enum Shape {
 #[derive(Serialize)]
 struct PlatformJson<'a> {
     components: Vec<&'a Row>,
-    /// How hosts are looked at; `null`: they are not.
+    /// Who looks and how, in a sentence; `null`: nothing is configured.
     probing: Option<&'a str>,
+    /// Who looks: `by` (`alone`, with `why`; `other`, with `who`; `unknown`).
+    looker: &'a Looker,
+    /// When that one told it; `null`: nobody did.
+    told: Option<Timestamp>,
 }
 
 pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failure> {
@@ -74,7 +79,12 @@ pub(super) async fn run(common: &Common, args: PlatformArgs) -> Result<(), Failu
     let rows: Vec<_> =
         platform.components.iter().filter(|row| args.kind.is_none_or(|kind| row.key.kind == kind)).collect();
     match args.output {
-        Shape::Json => table::json(&PlatformJson { components: rows, probing: platform.probing.as_deref() }),
+        Shape::Json => table::json(&PlatformJson {
+            components: rows,
+            probing: platform.probing.as_deref(),
+            looker: &platform.looker,
+            told: seen.told_around(),
+        }),
         Shape::Table | Shape::Wide => {
             table::print(&told(&rows, &platform, &seen, args.output == Shape::Wide))
         }
@@ -121,7 +131,8 @@ fn told(rows: &[&Row], platform: &Arc<Platform>, seen: &Snapshot, wide: bool) ->
         }
     }
     if let Some(probing) = &platform.probing {
-        text += &format!("hosts are looked at: {probing}\n");
+        text += &table::plain(probing);
+        text.push('\n');
     }
     text
 }

@@ -110,7 +110,7 @@ pub(super) fn state_dir() -> Result<PathBuf, Failure> {
 pub(super) async fn follow(config: Config) -> Result<Session, Failure> {
     const WAITS: Duration = Duration::from_secs(30);
     let wire = wire(&config).await?;
-    let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
+    let (seen, _) = live::observe(wire.clone(), cockpit::listening(&config));
     Ok(Session {
         again: "wheelhouse".to_owned(),
         config,
@@ -138,7 +138,7 @@ pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
 pub(super) async fn open_first(common: &Common, tenant: Option<&str>) -> Result<Session, Failure> {
     let config = configure(common)?;
     let wire = wire(&config).await?;
-    let mut scope = cockpit::scope(&config);
+    let mut scope = cockpit::listening(&config);
     if let Some(platform) = &mut scope.platform {
         platform.first = tenant.map(str::to_owned);
     }

@@ -19,7 +19,7 @@ use super::{
     freshness,
     history::Later,
     pack::pack,
-    platform::{Around, ComponentKey, Facts, Gauge, Looked, Spot},
+    platform::{Around, ComponentKey, Facts, Gauge, Looked, Looker, Spot},
 };
 
 /// What a later snapshot has otherwise than an earlier one.
@@ -77,6 +77,8 @@ struct Settings {
     database: Arc<Expectations>,
     #[serde(default)]
     around: Arc<Around>,
+    #[serde(default)]
+    looker: Looker,
     namespace: Option<Arc<str>>,
 }
 
@@ -87,6 +89,7 @@ impl Settings {
             sizing: seen.sizing.clone(),
             database: seen.database.clone(),
             around: seen.around.clone(),
+            looker: seen.looker.clone(),
             namespace: seen.namespace.clone(),
         }
     }
@@ -425,6 +428,7 @@ impl Restoring {
             seen.sizing = settings.sizing;
             seen.database = settings.database;
             seen.around = settings.around;
+            seen.looker = settings.looker;
             seen.namespace = settings.namespace;
         }
         fold(seen, delta.nodes, |s| &mut s.nodes, Observation::Node);

@@ -17,7 +17,7 @@ use super::{
     NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service, Slice, Snapshot, Tenant,
     TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
     clocks::{Dated, objects_moved},
-    platform::{Component, ComponentKey, Looked, Spot},
+    platform::{Component, ComponentKey, Looked, Looker, Spot},
 };
 
 /// News of one kind of object.
@@ -119,6 +119,8 @@ pub enum Observation {
     Platform(Seen<ComponentKey, Component>),
     /// What was found when somebody was asked for a host.
     Look(Seen<Spot, Looked>),
+    /// Who looks at the platform around.
+    Looker(Looker),
 }
 
 impl Snapshot {
@@ -161,6 +163,7 @@ impl Snapshot {
             Observation::Proxy(seen) => self.proxies.fold(objects_moved(seen, skew), skew).any(),
             Observation::Platform(seen) => self.platform.fold(objects_moved(seen, skew), skew).any(),
             Observation::Look(seen) => self.looks.fold(objects_moved(seen, skew), skew).any(),
+            Observation::Looker(looker) => std::mem::replace(&mut self.looker, looker) != self.looker,
             Observation::Pod(seen) => self.observe_pods(seen),
             Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
             Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),

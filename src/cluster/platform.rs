@@ -10,22 +10,20 @@ use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{
-    Endpoint, Freshness, Key, LinkState, Snapshot,
-    clocks::Dated,
-    words::{count, natural},
-};
+use super::{Endpoint, Freshness, Key, LinkState, Snapshot, clocks::Dated, words::natural};
 
 mod counter;
 mod derived;
 pub mod edge;
 pub mod floating;
 pub mod look;
+mod looker;
 mod loss;
 pub mod node;
 pub mod redis;
 pub mod registry;
 pub mod replica;
+mod sight;
 pub mod volume;
 
 pub use counter::Counter;
@@ -33,9 +31,11 @@ pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
 pub use look::{Asked, Found, Looked, Reply, Spot};
+pub use looker::{Duty, Looker};
 pub use loss::{PlatformLoss, lost_with, machines, runs_on};
 pub use node::IngressNodeFacts;
 pub use registry::RegistryFacts;
+pub use sight::Sight;
 
 /// What a component is. In the order of the way from a client to the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -370,8 +370,10 @@ impl Row {
 pub struct Platform {
     /// Its components, in their order.
     pub components: Vec<Row>,
-    /// How hosts are looked at, in a sentence; `None`: they are not.
+    /// Who looks at it and how, in a sentence; `None`: nothing of it is configured.
     pub probing: Option<String>,
+    /// Who looks at it.
+    pub looker: Looker,
 }
 
 impl Platform {
@@ -402,7 +404,7 @@ impl Platform {
             Row { key: key.clone(), state, said, numbers, freshness: component.link.clone() }
         };
         let components = seen.platform.items.iter().map(row).collect();
-        Self { components, probing: seen.around.looks().then(|| probing(seen)) }
+        Self { components, probing: Some(looker::told(seen)), looker: seen.looker.clone() }
     }
 
     /// The component of that key.
@@ -414,13 +416,6 @@ impl Platform {
     pub fn wrong(&self) -> impl Iterator<Item = &Judged> {
         self.components.iter().flat_map(|row| &row.said).filter(|said| said.rule.is_some())
     }
-}
-
-/// How hosts are looked at.
-fn probing(seen: &Snapshot) -> String {
-    let probes = count(seen.around.probes, "look");
-    let looked = count(seen.looks.len(), "answer");
-    format!("at most {probes} a second, {looked} so far; every cockpit looks by itself")
 }
 
 /// The components of a kind.

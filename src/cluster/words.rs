@@ -70,6 +70,15 @@ fn number(digits: &[u8]) -> &[u8] {
     &digits[zeros..]
 }
 
+/// A character that disturbs a terminal or a reader: control characters, and the marks that turn the direction of writing or
+/// are not seen.
+pub fn disturbs(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Text of another program or server as one line: no control characters, no novel.
 pub(super) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());

@@ -141,6 +141,7 @@ pub fn platform(config: &Config) -> Option<Around> {
         stores: stores(config),
         registry: registry(&platform.registry).map(|of| (of, platform.registry.every.0)),
         around: config::platform::around(platform),
+        sharing: None,
     })
 }
 
@@ -321,7 +322,7 @@ pub fn operator(config: &Config) -> String {
 }
 
 /// Tells this process from every other that ever held a lease.
-fn session() -> String {
+pub(super) fn session() -> String {
     static SESSION: LazyLock<String> =
         LazyLock::new(|| format!("{}-{:08x}", std::process::id(), rand::random::<u32>()));
     SESSION.clone()

@@ -351,6 +351,8 @@ kinds! {
     Leases: Lease, "coordination.k8s.io" "v1" "leases" "lease" namespaced, record::lease;
     /// Journals of wheelhouse.
     Journals: Journal, "" "v1" "configmaps" "configmap" namespaced, record::journal;
+    /// What a cockpit tells of the platform around, in base64.
+    Sights: String, "" "v1" "configmaps" "configmap" namespaced, record::sight;
     /// The Jobs of wheelhouse.
     Jobs: Job, "batch" "v1" "jobs" "job" namespaced, record::job;
     /// The php-fpm pools of ConfigMaps; nothing is kept of a ConfigMap without one.

@@ -42,6 +42,16 @@ pub enum AskedBy {
     Unread(String),
 }
 
+impl AskedBy {
+    /// Why it is not known who asks.
+    pub(super) fn unread(&self) -> Option<&String> {
+        match self {
+            Self::Unread(why) => Some(why),
+            Self::Nobody | Self::User(..) | Self::PullSecret(..) => None,
+        }
+    }
+}
+
 /// The configured registry, with its logins.
 pub fn registries(configured: &ConfiguredRegistry, wire: Option<Wire>) -> Registries {
     let by = Arc::new(configured.by.clone());

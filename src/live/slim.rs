@@ -462,6 +462,8 @@ slim! {
 
     ConfigMap { metadata: Meta, data: JournalTexts }
     PoolFiles { metadata: Meta, data: Map }
+    SightFile { metadata: Meta, binary_data: SightData }
+    SightData { seen: String }
     JournalTexts { plan: String, campaign: String, events: String, asked: String }
 
     Event {

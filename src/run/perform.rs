@@ -93,6 +93,11 @@ impl Failure {
         self.is(409)
     }
 
+    /// A right is missing.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.is(403)
+    }
+
     /// The object, or its namespace, is not there.
     pub(super) fn is_missing(&self) -> bool {
         self.is(404)

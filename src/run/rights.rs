@@ -191,8 +191,16 @@ impl RbacRole {
                 },
                 const { rule("the Jobs of migrations", Namespaces, "batch", &["jobs"], SEE) },
                 const { rule("how much the pods use", Namespaces, "metrics.k8s.io", &["pods"], &["list"]) },
-                const { rule("who holds a run", Journal, "coordination.k8s.io", &["leases"], SEE) },
-                const { rule("what was done", Journal, "", &["configmaps"], SEE) },
+                const {
+                    rule(
+                        "who holds a run, and who looks around",
+                        Journal,
+                        "coordination.k8s.io",
+                        &["leases"],
+                        SEE,
+                    )
+                },
+                const { rule("what was done, and what is seen around", Journal, "", &["configmaps"], SEE) },
             ],
             Self::Operator => &[
                 const {
@@ -207,11 +215,17 @@ impl RbacRole {
                 const { rule("resize pods that run", Namespaces, "", &["pods/resize"], &["patch"]) },
                 const { rule("leave a trace on what is changed", Namespaces, "", &["events"], &["create"]) },
                 const {
-                    rule("the journal of runs", Journal, "", &["configmaps"], &["create", "update", "delete"])
+                    rule(
+                        "the journal of runs, and what one cockpit tells the others of the platform around",
+                        Journal,
+                        "",
+                        &["configmaps"],
+                        &["create", "update", "delete"],
+                    )
                 },
                 const {
                     rule(
-                        "the leases of runs",
+                        "the leases of runs, and of the cockpit that looks around for all",
                         Journal,
                         "coordination.k8s.io",
                         &["leases"],

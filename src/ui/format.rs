@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::cluster::Memory;
 pub use crate::cluster::words::{age, count, natural, ordinal, short_run, span};
+use crate::cluster::{Memory, words::disturbs};
 
 /// An age as the screens show it, in whole units that grow: seconds, tens of seconds, minutes, hours, days. A slow line
 /// need not carry what nobody reads.
@@ -235,13 +235,7 @@ pub fn chop(text: &str, columns: u16) -> Vec<String> {
 /// Text from outside, safe to draw: without terminal sequences, control characters, and the marks that turn the
 /// direction of writing; a tab becomes a space.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| {
-        c.is_control()
-            || matches!(c,
-                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    if !text.chars().any(bad) {
+    if !text.chars().any(disturbs) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -276,7 +270,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
                 chars.next_if(|c| !c.is_control());
             }
             '\t' | '\n' => out.push(' '),
-            c if bad(c) => {}
+            c if disturbs(c) => {}
             c => out.push(c),
         }
     }

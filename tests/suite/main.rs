@@ -33,6 +33,7 @@ mod headroom;
 mod kubectl;
 mod live;
 mod logs_cli;
+mod lookout;
 mod many;
 mod migrate;
 mod migrate_cli;

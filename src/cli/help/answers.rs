@@ -29,7 +29,7 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("platform-redis-replica", &[], "its log, and masterauth"),
     ("platform-redis-empty", &[], "`appendonly yes`, or no restart by itself"),
     ("platform-replica-errant", &[], "take it out of the services, build it again from the primary"),
-    ("platform-replica-stopped", &[], "mend the cause, then `START SLAVE`"),
+    ("platform-replica-stopped", &[], "mend the cause, then `START SLAVE` (MySQL 8.4: `START REPLICA`)"),
     ("platform-replica-lag", &[], "`SHOW PROCESSLIST` on it"),
     ("platform-replica-down", &[], "the failover sheet (`:recovery`)"),
     ("platform-replica-writable", &[], "read_only on or off there, as its role wants"),

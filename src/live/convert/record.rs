@@ -57,6 +57,12 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
     Ok(Object { key, version, value })
 }
 
+pub(super) fn sight(slim: slim::SightFile, interner: &mut Interner) -> Result<Object<Key, String>, Fault> {
+    let slim::SightFile { metadata: meta, binary_data } = slim;
+    let key = key_of(&meta, interner)?;
+    Ok(Object { key, version: meta.resource_version.into(), value: binary_data.seen })
+}
+
 pub(super) fn job(slim: slim::Job, interner: &mut Interner) -> Result<Object<Key, Job>, Fault> {
     let slim::Job { metadata: meta, spec, status } = slim;
     let key = key_of(&meta, interner)?;

@@ -1,17 +1,30 @@
 //! What everybody who asks an endpoint around needs: where it is, why it does not answer, and how to tell so.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use crate::{
-    cluster::{Observation, Seen, Trouble, platform::Component},
+    cluster::{
+        Observation, Seen, Trouble,
+        platform::{Component, ComponentKey},
+    },
     live::database::{Password, lookup::fetch, watch::trouble},
     wire::{
         Wire,
         sql::{Failure, Tls},
     },
 };
+
+/// What is known of components.
+pub(super) type Components = BTreeMap<ComponentKey, Component>;
+
+/// The component of that key, as far as it is known.
+pub(super) fn known_of(known: &Components, key: ComponentKey) -> Component {
+    known.get(&key).cloned().unwrap_or_else(|| Component::new(key))
+}
 
 /// Where a Redis server or sentinel is, and who asks.
 #[derive(Clone, Debug)]

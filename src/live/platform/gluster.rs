@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     super::database::watch::pause_after,
-    endpoint::{Why, send},
+    endpoint::{Components, Why, known_of, send},
 };
 use crate::{
     cluster::{
@@ -85,7 +85,7 @@ impl Pool {
 
 /// Asks one storage node for its state until nobody listens any more.
 pub(super) async fn watch_node(
-    key: ComponentKey,
+    mut component: Component,
     destination: String,
     pool: Pool,
     only: Vec<Arc<str>>,
@@ -93,7 +93,7 @@ pub(super) async fn watch_node(
     into: mpsc::Sender<Observation>,
 ) {
     let mut ssh = Ssh::new(destination);
-    let mut component = Component::new(key.clone());
+    let key = component.name.clone();
     let mut pause = every;
     loop {
         let now = Timestamp::now();
@@ -160,9 +160,11 @@ pub(super) async fn watch_volumes(
     nodes: Vec<(Arc<str>, String)>,
     pool: Pool,
     only: Vec<Arc<str>>,
+    mut before: Components,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
+    before.retain(|key, _| key.kind == ComponentKind::Volume);
     let mut ssh: BTreeMap<Arc<str>, Ssh> =
         nodes.iter().map(|(name, destination)| (name.clone(), Ssh::new(destination.clone()))).collect();
     let mut volumes: BTreeMap<Arc<str>, Volume> = BTreeMap::new();
@@ -187,7 +189,7 @@ pub(super) async fn watch_volumes(
         }
         for name in names {
             let volume = volumes.entry(name.clone()).or_insert_with(|| Volume {
-                component: Component::new(ComponentKey::new(ComponentKind::Volume, name.clone())),
+                component: known_of(&before, ComponentKey::new(ComponentKind::Volume, name.clone())),
                 not_before: Instant::now(),
                 summary_not_before: Instant::now(),
                 summary_pause: SUMMARY_EVERY,

@@ -14,8 +14,7 @@ use crate::{
     cluster::{
         Freshness, Trouble,
         platform::{
-            Component, ComponentKey, ComponentKind, EdgeFacts, Facts, FloatingFacts, IngressNodeFacts, Stub,
-            edge::Round,
+            Component, ComponentKind, EdgeFacts, Facts, FloatingFacts, IngressNodeFacts, Stub, edge::Round,
         },
     },
     wire::request,
@@ -94,10 +93,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(key: ComponentKey, target: Target) -> Self {
+    pub(super) fn new(component: Component, target: Target) -> Self {
         Self {
             target,
-            component: Component::new(key),
+            component,
             control: None,
             own: 0,
             changed: false,
@@ -237,7 +236,8 @@ mod tests {
 
     fn edge() -> Place {
         let target = Target { at: ("192.0.2.11".into(), 443), stub: None };
-        Place::new(ComponentKey::new(ComponentKind::Edge, "edge-1"), target)
+        let key = crate::cluster::platform::ComponentKey::new(ComponentKind::Edge, "edge-1");
+        Place::new(Component::new(key), target)
     }
 
     const AT: Timestamp = Timestamp::UNIX_EPOCH;

@@ -17,7 +17,7 @@ use crate::{
     cluster::{
         Observation,
         platform::{
-            Component, ComponentKey, Facts,
+            Component, Facts,
             redis::{RedisFacts, RedisInfo, RedisRole, SentinelFacts, Watched},
         },
     },
@@ -37,14 +37,13 @@ pub(super) enum What {
 
 /// Asks one server or sentinel until nobody listens any more.
 pub(super) async fn watch(
-    key: ComponentKey,
+    mut component: Component,
     what: What,
     place: Place,
     wire: Option<Wire>,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
-    let mut component = Component::new(key);
     let mut pause = every;
     loop {
         let mut redis = match place.account(wire.as_ref()).await {

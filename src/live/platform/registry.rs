@@ -19,7 +19,7 @@ use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
         platform::registry::{Base, ImageTold, RegistryFacts, Told},
-        platform::{Component, ComponentKey, ComponentKind},
+        platform::{Component, Facts},
     },
     wire::{
         Wire,
@@ -37,6 +37,7 @@ const A_CONTROL: usize = 9;
 /// Follows the configured registry until the receiver is gone.
 pub async fn follow(
     registries: Registries,
+    mut component: Component,
     at: Arc<str>,
     every: Duration,
     wire: Option<Wire>,
@@ -44,13 +45,16 @@ pub async fn follow(
     into: mpsc::Sender<Observation>,
 ) {
     let Some(host) = registries.host() else { return };
-    let key = ComponentKey::new(ComponentKind::Registry, host);
-    let mut component = Component::new(key.clone());
+    let key = component.name.clone();
     let mut registry = Following { registries: &registries, wire, told: BTreeMap::new(), turn: 0, whole: 0 };
+    let mut since: Option<(Base, Timestamp)> = None;
+    if let Some(Facts::Registry(facts)) = component.status.as_deref() {
+        since = facts.since.map(|since| (facts.base.clone(), since));
+        registry.told = facts.images.iter().map(|told| (told.image.clone(), told.clone())).collect();
+    }
     if into.send(Observation::Platform(Seen::Put(key.clone(), component.clone()))).await.is_err() {
         return;
     }
-    let mut since: Option<(Base, Timestamp)> = None;
     // What runs is known when the cluster has been read; whether the registry answers can be asked without.
     let gone = matches!(timeout(SOON, seen.wait_for(|seen| seen.is_ready())).await, Ok(Err(_)));
     if gone {

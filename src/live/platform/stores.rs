@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 use super::{
-    endpoint::{Place, Why, send},
+    endpoint::{Components, Place, Why, known_of, send},
     gluster, redis, replica,
 };
 use crate::{
@@ -79,6 +79,16 @@ impl Stores {
 /// Follows all of it until the receiver is gone or the returned tasks are dropped. Without a wire passwords in Secrets
 /// cannot be read, and say so.
 pub fn follow(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>) -> JoinSet<()> {
+    follow_known(stores, Components::new(), wire, into)
+}
+
+/// The same; this much is known of it already.
+pub(super) fn follow_known(
+    stores: Stores,
+    known: Components,
+    wire: Option<Wire>,
+    into: mpsc::Sender<Observation>,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if stores.is_empty() {
         return tasks;
@@ -86,17 +96,22 @@ pub fn follow(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation
     tasks.spawn(async move {
         // What is configured, all of it, before any of it is told.
         for key in stores.keys() {
-            if !send(&into, &Component::new(key)).await {
+            if !send(&into, &known_of(&known, key)).await {
                 return;
             }
         }
-        let mut tasks = watch_all(stores, wire, into);
+        let mut tasks = watch_all(stores, &known, wire, into);
         while tasks.join_next().await.is_some() {}
     });
     tasks
 }
 
-fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>) -> JoinSet<()> {
+fn watch_all(
+    stores: Stores,
+    known: &Components,
+    wire: Option<Wire>,
+    into: mpsc::Sender<Observation>,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let Stores { every, storage_every, .. } = stores;
     for (what, kind, places) in [
@@ -104,21 +119,21 @@ fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>
         (redis::What::Sentinel, ComponentKind::Sentinel, stores.sentinels),
     ] {
         for (name, place) in places {
-            let key = ComponentKey::new(kind, name);
-            tasks.spawn(redis::watch(key, what, place, wire.clone(), every, into.clone()));
+            let component = known_of(known, ComponentKey::new(kind, name));
+            tasks.spawn(redis::watch(component, what, place, wire.clone(), every, into.clone()));
         }
     }
     for ReplicaServer { name, host, port, by } in stores.replicas {
-        let key = ComponentKey::new(ComponentKind::Replica, name);
-        tasks.spawn(follow_replica(key, (host, port), by, wire.clone(), every, into.clone()));
+        let component = known_of(known, ComponentKey::new(ComponentKind::Replica, name));
+        tasks.spawn(follow_replica(component, (host, port), by, wire.clone(), every, into.clone()));
     }
     if !stores.storage.is_empty() {
         let pool = gluster::Pool::default();
         for (name, destination) in stores.storage.clone() {
-            let key = ComponentKey::new(ComponentKind::StorageNode, name);
+            let component = known_of(known, ComponentKey::new(ComponentKind::StorageNode, name));
             let only = stores.volumes.clone();
             tasks.spawn(gluster::watch_node(
-                key,
+                component,
                 destination,
                 pool.clone(),
                 only,
@@ -126,20 +141,20 @@ fn watch_all(stores: Stores, wire: Option<Wire>, into: mpsc::Sender<Observation>
                 into.clone(),
             ));
         }
-        tasks.spawn(gluster::watch_volumes(stores.storage, pool, stores.volumes, storage_every, into));
+        let (nodes, only, known) = (stores.storage, stores.volumes, known.clone());
+        tasks.spawn(gluster::watch_volumes(nodes, pool, only, known, storage_every, into));
     }
     tasks
 }
 
 async fn follow_replica(
-    key: ComponentKey,
+    component: Component,
     (host, port): (String, u16),
     by: Result<Account, String>,
     wire: Option<Wire>,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
-    let component = Component::new(key);
     let mut pause = every;
     loop {
         match resolve(&by, wire.as_ref()).await {

@@ -267,6 +267,11 @@ impl Writer {
         self.put(&self.leases(), &lease.metadata, lease).await
     }
 
+    /// The same, where its namespace is there.
+    pub(in crate::run) async fn store_lease(&self, lease: &Lease) -> Result<Lease, Failure> {
+        self.store(&self.leases(), &lease.metadata, lease).await
+    }
+
     /// Deletes a lease that nobody holds any more. Where that is not possible it stays.
     pub(in crate::run) async fn delete_lease(&self, name: &str) {
         let Ok(Some(lease)) = self.lease(name).await else { return };
@@ -292,6 +297,11 @@ impl Writer {
     /// Stores a journal: a new one when it has no version yet, else in place of that very version.
     pub(in crate::run) async fn put_journal(&self, journal: &ConfigMap) -> Result<ConfigMap, Failure> {
         self.put(&self.journals(), &journal.metadata, journal).await
+    }
+
+    /// Stores a ConfigMap that is no journal, where its namespace is there.
+    pub(in crate::run) async fn store_file(&self, file: &ConfigMap) -> Result<ConfigMap, Failure> {
+        self.store(&self.journals(), &file.metadata, file).await
     }
 
     /// Whether a journal could be stored, as a dry run; also where its namespace would have to be made first.
@@ -408,13 +418,9 @@ impl Writer {
         meta: &ObjectMeta,
         object: &T,
     ) -> Result<T, Failure> {
-        if meta.resource_version.is_some() {
-            let name = meta.name.as_deref().unwrap_or_default();
-            return self.write(Method::PUT, &format!("{folder}/{name}"), object).await;
-        }
-        match self.write(Method::POST, folder, object).await {
+        match self.store(folder, meta, object).await {
             // Nothing else can be missing when something is made: the namespace is.
-            Err(failure) if failure.is_missing() => {
+            Err(failure) if failure.is_missing() && meta.resource_version.is_none() => {
                 match self.write::<Value>(Method::POST, "/api/v1/namespaces", &self.namespace_object()).await
                 {
                     Err(failure) if !failure.is_conflict() => return Err(failure),
@@ -424,6 +430,20 @@ impl Writer {
             }
             other => other,
         }
+    }
+
+    /// Stores something: new when it has no version yet, else in place of that very version.
+    async fn store<T: Serialize + DeserializeOwned>(
+        &self,
+        folder: &str,
+        meta: &ObjectMeta,
+        object: &T,
+    ) -> Result<T, Failure> {
+        if meta.resource_version.is_none() {
+            return self.write(Method::POST, folder, object).await;
+        }
+        let name = meta.name.as_deref().unwrap_or_default();
+        self.write(Method::PUT, &format!("{folder}/{name}"), object).await
     }
 
     pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {

@@ -180,12 +180,15 @@ fn replicates(
             Some((number, why)) => format!("has stopped applying (error {number}: {why})"),
             None => "has stopped applying: its SQL thread does not run".to_owned(),
         };
-        let answer = "take it out of the read-only service; mend the cause, then on it: `START SLAVE SQL_THREAD`. Never skip an event unread";
+        let answer = format!(
+            "take it out of the read-only service; mend the cause, then on it: `START {} SQL_THREAD`. Never skip an event unread",
+            server.replica()
+        );
         return judged(
             LinkState::Broken,
             format!("{text}; how far it is behind is not known"),
             stopped,
-            answer,
+            &answer,
         );
     }
     if !channel.fetches() {
@@ -204,13 +207,16 @@ fn replicates(
                 state,
                 format!("cannot fetch from its primary {of}{why}, and what it is behind is not known"),
                 stopped,
-                "check user, password and address of the replication: `SHOW REPLICA STATUS`",
+                &format!(
+                    "check user, password and address of the replication: `SHOW {} STATUS`",
+                    server.replica()
+                ),
             ),
             (false, _) => judged(
                 LinkState::Broken,
                 format!("has stopped fetching from {of}{why}; how far it is behind is not known"),
                 stopped,
-                "on it: `START SLAVE IO_THREAD`",
+                &format!("on it: `START {} IO_THREAD`", server.replica()),
             ),
         };
     }

@@ -30,6 +30,15 @@ impl<'a> Server<'a> {
         self.said.and_then(|said| said.version.as_deref()).is_none_or(|v| v.contains("MariaDB"))
     }
 
+    /// What a replica is called in its statements: MySQL from 8.4 on knows the new name alone, before 8.0.22 the old one alone,
+    /// and MariaDB both.
+    pub(super) fn replica(&self) -> &'static str {
+        let version = self.said.and_then(|said| said.version.as_deref()).unwrap_or_default();
+        let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        let version = std::array::from_fn(|_| numbers.next().unwrap_or(0));
+        if self.is_maria() || version < [8, 0, 22] { "SLAVE" } else { "REPLICA" }
+    }
+
     /// What systemd calls it.
     pub(super) fn unit(&self) -> &'static str {
         if self.is_maria() { "mariadb" } else { "mysql" }

@@ -142,6 +142,25 @@ fn a_primary_has_no_row_and_its_replicas_are_near() {
 }
 
 #[test]
+fn the_statements_are_those_that_the_version_of_the_server_knows() {
+    for (version, known) in [
+        ("10.11.6-MariaDB-1:10.11.6+maria~deb12-log", "SLAVE"),
+        ("5.7.44-log", "SLAVE"),
+        ("8.0.21", "SLAVE"),
+        ("8.0.22", "REPLICA"),
+        ("8.4.0", "REPLICA"),
+        ("9.1.0-debug", "REPLICA"),
+        ("", "SLAVE"),
+    ] {
+        for (facts, thread) in [(facts!("sql_stopped", "n2"), "SQL"), (facts!("io_stopped", "n2"), "IO")] {
+            let facts = ReplicaFacts { version: Some(version.into()), ..facts };
+            let remedy = Lab::healthy().with(2, facts).of(2).remedy.expect("a remedy");
+            assert!(remedy.contains(&format!("`START {known} {thread}_THREAD`")), "{version}: {remedy}");
+        }
+    }
+}
+
+#[test]
 fn null_is_worse_than_any_number() {
     let lag = Lab::healthy().with(2, facts!("lag", "n2")).of(2);
     assert_eq!(lag.state, LinkState::Ok, "5 s are near: {}", lag.text);

@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,14 +21,18 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::cluster::{
-    Freshness, Ingress, IngressPath, Key, Observation, Seen,
-    platform::{Facts, Platform, edge::Wanted},
-    sketch,
+use crate::{
+    cluster::{
+        Freshness, Ingress, IngressPath, Key, Observation, Seen,
+        platform::{Around, Facts, Platform, edge::Wanted},
+        sketch,
+    },
+    live::platform::look,
 };
 
 /// A cluster with one tenant that so many hosts lead to.
@@ -150,7 +155,7 @@ async fn until(configured: Configured, mut seen: Snapshot, holds: impl Fn(&Snaps
     seen.around = Arc::new(configured.around.clone());
     let (_keep, heard) = watch::channel(Arc::new(seen.clone()));
     let (tell, mut reports) = mpsc::channel(1_024);
-    let _tasks = follow(configured, None, heard, tell);
+    let _tasks = look(&configured, &Known::default(), None, heard, tell);
     let looking = async {
         while !holds(&seen) {
             let report = reports.recv().await.expect("it is followed");
@@ -251,7 +256,7 @@ async fn counters_are_read_and_an_ingress_node_that_does_not_know_a_host_is_told
 async fn where_nothing_is_configured_nobody_is_asked() {
     let (_keep, heard) = watch::channel(Arc::new(Snapshot::default()));
     let (tell, mut reports) = mpsc::channel(1);
-    assert!(follow(Configured::default(), None, heard, tell).is_empty());
+    assert!(look(&Configured::default(), &Known::default(), None, heard, tell).is_empty());
     assert!(reports.recv().await.is_none());
 }
 
@@ -259,7 +264,7 @@ async fn where_nothing_is_configured_nobody_is_asked() {
 fn poller(configured: Configured) -> (Poller, mpsc::Receiver<Observation>) {
     let (_, heard) = watch::channel(Arc::new(Snapshot::default()));
     let (tell, reports) = mpsc::channel(64);
-    let mut poller = Poller::new(configured, heard, tell);
+    let mut poller = Poller::new(configured, &Known::default(), heard, tell);
     poller.hosts.insert("h0.example.test".into());
     (poller, reports)
 }
@@ -277,19 +282,6 @@ fn told(reports: &mut mpsc::Receiver<Observation>) -> Vec<Option<Found>> {
 
 async fn fold(poller: &mut Poller, job: &Job, found: Result<Outcome, place::Silence>) {
     assert!(poller.fold(Done { job: job.clone(), address: None, found }).await.is_ok());
-}
-
-#[test]
-fn that_a_name_is_not_there_is_told_from_a_resolver_that_fails() {
-    let said = |why: &str| unresolved(&format!("failed to lookup address information: {why}"));
-    for why in ["Name or service not known", "Name does not resolve", "No address associated with hostname"] {
-        assert!(matches!(said(why), Found::Names(Err(_))), "{why}");
-    }
-    for why in
-        ["Temporary failure in name resolution", "Try again", "System error", "Device or resource busy"]
-    {
-        assert!(matches!(said(why), Found::Untold(_)), "{why}");
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,223 @@
+//! Who looks and who reads, by what is heard and what the Lease says, with the time standing still.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use tokio::time::{advance, sleep};
+
+use super::*;
+use crate::cluster::platform::{Component, ComponentKind, Found};
+
+/// A program that shares, and its ends.
+struct Eye {
+    duty: watch::Sender<Duty>,
+    news: mpsc::Sender<News>,
+    seen: watch::Sender<Arc<Snapshot>>,
+    told: watch::Receiver<Option<Arc<[u8]>>>,
+    reports: mpsc::Receiver<Observation>,
+    shown: Snapshot,
+}
+
+const PLACE: (&str, &str) = ("wheelhouse", "platform-1");
+
+fn begin() -> Eye {
+    let (duty, heard) = watch::channel(Duty::Undecided);
+    let (tell, told) = watch::channel(None);
+    let (news, listened) = mpsc::channel(4);
+    let (seen, newest) = watch::channel(Arc::new(Snapshot::default()));
+    let (into, reports) = mpsc::channel(64);
+    let place = Key::new(PLACE.0, PLACE.1);
+    let sharing = Sharing { place, who: "alice".into(), session: "1".into(), duty: heard, tell };
+    let shared = Shared::new(Configured::default(), sharing, None, newest, into);
+    tokio::spawn(shared.run(listened));
+    Eye { duty, news, seen, told, reports, shown: Snapshot::default() }
+}
+
+impl Eye {
+    async fn hears(&self, news: News) {
+        self.news.send(news).await.expect("it listens");
+    }
+
+    /// Who looks, after a moment.
+    async fn looker(&mut self) -> Looker {
+        sleep(Duration::from_secs(1)).await;
+        while let Ok(report) = self.reports.try_recv() {
+            self.shown.observe(report);
+        }
+        self.shown.looker.clone()
+    }
+
+    async fn alone(&mut self) -> String {
+        match self.looker().await {
+            Looker::Alone { why } => why.to_string(),
+            other => panic!("it looks by itself: {other:?}"),
+        }
+    }
+}
+
+fn key() -> ComponentKey {
+    ComponentKey::new(ComponentKind::Redis, "redis-1")
+}
+
+/// What shows one component, and so many names that were looked at.
+fn seen(names: usize) -> Snapshot {
+    let mut seen = Snapshot::default();
+    let component =
+        Component::new(key()).failed(crate::cluster::Trouble::Refused, "is down", Timestamp::now());
+    seen.observe(Observation::Platform(Seen::Put(key(), component)));
+    for n in 0..names {
+        let spot = Spot { host: format!("h{n}").into(), asked: crate::cluster::platform::Asked::Resolver };
+        let text: String = (0..1_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
+        let found = Found::Names(Err(text.into()));
+        seen.observe(Observation::Look(Seen::Put(spot, Looked { since: Timestamp::now(), found })));
+    }
+    seen
+}
+
+fn file(who: &str, session: &str, at: Timestamp) -> String {
+    STANDARD.encode(packed(&Sight::text(&seen(1), who, session, at)))
+}
+
+fn put(base64: String) -> News {
+    Seen::Put(Key::new(PLACE.0, PLACE.1), base64)
+}
+
+fn there(base64: Option<String>) -> News {
+    let all = base64.map(|base64| (Key::new(PLACE.0, PLACE.1), base64));
+    Seen::All(all.into_iter().collect(), Timestamp::now())
+}
+
+fn ago(seconds: i64) -> Timestamp {
+    Timestamp::now() - jiff::SignedDuration::from_secs(seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_tells_is_shown_until_it_is_too_old_and_then_one_looks() {
+    let mut eye = begin();
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Read("bob".into()));
+    assert_eq!(eye.looker().await, Looker::Unknown, "it has just begun, and another looks");
+    // Whatever its clock says: it came while we listened.
+    eye.hears(put(file("bob", "2", ago(9_000)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    assert!(eye.shown.platform.get(&key()).is_some() && eye.shown.looks.len() == 1);
+    advance(GOOD_FOR - Duration::from_secs(3)).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    advance(Duration::from_secs(5)).await;
+    assert_eq!(eye.alone().await, "bob is to look for all, and has told nothing of late");
+    // The same once more is no news.
+    eye.hears(put(file("bob", "2", ago(0)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_counts_by_its_date_and_ones_own_not_at_all() {
+    for (file, expected) in [
+        (None, None),
+        (Some(file("bob", "2", ago(5))), Some("bob")),
+        (Some(file("bob", "2", ago(3_600))), None),
+        (Some(file("alice", "1", ago(5))), None),
+    ] {
+        let mut eye = begin();
+        eye.duty.send_replace(Duty::Barred("read-only".into()));
+        assert_eq!(eye.looker().await, Looker::Unknown, "it is not known what is there");
+        eye.hears(there(file)).await;
+        let looker = eye.looker().await;
+        match expected {
+            Some(who) => assert_eq!(looker, Looker::Other { who: who.into() }),
+            None => assert_eq!(looker, Looker::Alone { why: "read-only".into() }),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_used_is_said_and_one_looks() {
+    let mut eye = begin();
+    eye.duty.send_replace(Duty::Read("bob".into()));
+    eye.hears(put("garbage!".into())).await;
+    assert_eq!(eye.alone().await, "what another cockpit tells is damaged: it is no base64");
+    let text = Sight::text(&seen(0), "bob", "2", ago(0)).replacen("\"format\":1", "\"format\":9", 1);
+    eye.hears(put(STANDARD.encode(packed(&text)))).await;
+    assert_eq!(eye.alone().await, "another cockpit looks with a newer wheelhouse (format 9, here 1)");
+    eye.hears(put(STANDARD.encode(packed(&Sight::too_large(800 << 10, "bob", "2", ago(0)))))).await;
+    assert_eq!(eye.alone().await, "what is seen takes 800 KiB: too much to tell each other");
+    eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
+    eye.hears(Seen::Lost(ago(0), "needs list and watch on configmaps".into())).await;
+    advance(DECIDED_WITHIN).await;
+    assert_eq!(eye.alone().await, "what bob sees cannot be read: needs list and watch on configmaps");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
+    let mut eye = begin();
+    eye.hears(there(Some(file("bob", "2", ago(1))))).await;
+    eye.duty.send_replace(Duty::Look);
+    eye.seen.send_replace(Arc::new(seen(3)));
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    let times = async |eye: &mut Eye, seconds: u64| {
+        let mut times = 0;
+        for _ in 0..seconds * 4 {
+            sleep(Duration::from_millis(250)).await;
+            times += u32::from(eye.told.has_changed().expect("it tells"));
+            eye.told.mark_unchanged();
+        }
+        times
+    };
+    assert!(eye.told.borrow_and_update().is_some());
+    assert_eq!(times(&mut eye, 60).await, 4, "nothing is new");
+    eye.seen.send_replace(Arc::new(seen(4)));
+    assert_eq!(times(&mut eye, 3).await, 1, "something is");
+    // More than can be told.
+    eye.seen.send_replace(Arc::new(seen(1_200)));
+    assert_eq!(times(&mut eye, 3).await, 1);
+    assert!(eye.alone().await.ends_with("and cockpits tell each other 512 KiB at most"));
+    let bytes = eye.told.borrow().clone().expect("it says so");
+    assert!(bytes.len() < 1_000);
+    // It has lost the Lease, and nobody else tells anything: it goes on looking, and tells no more.
+    eye.duty.send_replace(Duty::Undecided);
+    assert_eq!(eye.alone().await, "the cluster does not tell who looks for all");
+    assert_eq!(times(&mut eye, 60).await, 0);
+}
+
+/// Two thousand hosts at two edges and the floating address, each with a certificate of its own.
+#[test]
+fn what_is_seen_of_two_thousand_hosts_can_be_told() {
+    use crate::cluster::{Look, Presented, platform::Asked};
+    let mut seen = seen(0);
+    let random = |n: usize| (0..n).map(|_| format!("{:02x}", rand::random::<u8>())).collect::<String>();
+    for n in 0..2_000 {
+        let host: Arc<str> = format!("tenant-{n}.saas.example").into();
+        let certificate = Presented {
+            names: vec![host.clone(), format!("www.{host}").into()],
+            subject: host.clone(),
+            issuer: format!("R{}", n % 4).into(),
+            self_signed: false,
+            not_before: ago(rand::random_range(0..6_000_000)),
+            not_after: ago(-rand::random_range(0..6_000_000)),
+            serial: random(18).into(),
+            distrusted: None,
+            fingerprint: random(32).into(),
+        };
+        let edges = ["edge-1", "edge-2"].map(|name| ComponentKey::new(ComponentKind::Edge, name));
+        let places = edges.into_iter().chain([ComponentKey::new(ComponentKind::Floating, "192.0.2.10")]);
+        for key in places {
+            let found = Found::Tls(Look::Presented(Box::new(certificate.clone()), Ok(200)));
+            let (spot, since) =
+                (Spot { host: host.clone(), asked: Asked::At(key) }, ago(rand::random_range(0..90_000)));
+            seen.observe(Observation::Look(Seen::Put(spot, Looked { since, found })));
+        }
+        let names = Found::Names(Ok(vec!["192.0.2.10".into()]));
+        let spot = Spot { host, asked: Asked::Resolver };
+        seen.observe(Observation::Look(Seen::Put(spot, Looked { since: ago(n), found: names })));
+    }
+    let begun = std::time::Instant::now();
+    let text = Sight::text(&seen, "alice@bastion", "1", Timestamp::now());
+    let bytes = packed(&text);
+    let told = begun.elapsed();
+    let read = Sight::read(&super::super::pack::unpacked(&STANDARD.encode(&bytes)).expect("a text"));
+    println!(
+        "{} KiB of text, {} KiB told in {told:?}, read in {:?}",
+        text.len() / 1024,
+        bytes.len() / 1024,
+        begun.elapsed() - told
+    );
+    assert!(read.is_ok() && bytes.len() < AT_MOST, "{} KiB", bytes.len() / 1024);
+}
