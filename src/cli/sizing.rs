@@ -1,6 +1,11 @@
 //! `wheelhouse sizing`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -32,14 +37,15 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     if let Some(file) = args.from.as_ref().filter(|file| is_recording(file)) {
         return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
     }
-    if args.from.is_some() && args.tenant.is_none() {
+    let cannot = |file: &Path, error| Failure::Usage(format!("{} cannot be read: {error}", file.display()));
+    if let Some(file) = args.from.as_ref().filter(|_| args.tenant.is_none()) {
+        fs::File::open(file).map_err(|error| cannot(file, error))?;
         return Err(Failure::Usage(
             "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
         ));
     }
     let given = args.from.as_ref().map(|file| {
-        let text = fs::read_to_string(file)
-            .map_err(|e| Failure::Usage(format!("{} cannot be read: {e}", file.display())))?;
+        let text = fs::read_to_string(file).map_err(|error| cannot(file, error))?;
         read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
     });
     let given = given.transpose()?;
