@@ -75,6 +75,9 @@ fn what_is_recorded_is_reported_and_replayed() {
 
     let mut terminal = demo.home.terminal(&demo.on(&["replay", &file]), 100, 30);
     terminal.wait("the recording", |screen| screen.contains("RECORDING") && screen.contains("acme"));
+    terminal.keys("w");
+    terminal.wait_for(" fails now");
+    terminal.keys("\u{1b}");
     terminal.keys("T");
     terminal.keys("+1d\r");
     terminal.wait("a sentence", |screen| screen.contains("is after the recording"));

@@ -457,6 +457,17 @@ fn the_timeline_tells_what_happened_by_tenant_and_by_node() {
     assert_eq!(c.app.place(), Place::Timeline);
 }
 
+/// What is foreseen rests on the moment that is shown, however fast one moves.
+#[test]
+fn predictions_follow_the_moment_of_a_recording() {
+    let (mut c, all) = replaying((120, 35));
+    for place in [3, 7, 1] {
+        c.send(Msg::Observed(Arc::new(all[place].clone()).into()));
+        let header = c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
+        assert!(header.contains("fails: ") && !header.contains("ago"), "{place}: {header}");
+    }
+}
+
 #[test]
 fn the_action_log_lists_what_this_and_other_cockpits_did() {
     for size in [(80, 24), (200, 50)] {
