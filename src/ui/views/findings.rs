@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{answers, counted, finding_line, marks::Marks, nothing_yet};
+use super::{answers, counted, finding_line, marks::Marks, nothing_yet, with_remedy};
 use crate::{
     cluster::{Answer, Finding, Subject, left_over},
     plan::{Intent, rebalance::Aim},
@@ -291,8 +291,11 @@ impl View for Findings {
             cx.findings.iter().find(|finding| finding.rule == *rule && finding.subject == *subject)
         };
         let lines = self.marks.or_selected(&self.list).filter_map(of);
-        let lines = lines.map(|finding| format!("{}: {}", finding.subject.name(), finding.text));
-        Some(lines.collect::<Vec<_>>().join("\n"))
+        let line = |finding: &Finding| {
+            let line = format!("{}: {}", finding.subject.name(), finding.text);
+            with_remedy(line, finding.remedy.as_deref())
+        };
+        Some(lines.map(line).collect::<Vec<_>>().join("\n"))
     }
 
     fn let_go(&mut self) {
