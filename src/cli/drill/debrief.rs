@@ -234,10 +234,10 @@ impl Debrief {
         );
         let waited = |from: Option<i64>, to: Option<i64>| from.zip(to).map(|(from, to)| (to - from).max(0));
         if let Some(late) = waited(self.known_after, self.seen_after) {
-            let _ = writeln!(text, "- from known to on your screen: {}", span(late));
+            let _ = writeln!(text, "- known, and not yet on your screen: {}", span(late));
         }
         if let Some(late) = waited(self.seen_after, self.acted_after) {
-            let _ = writeln!(text, "- from on your screen to your first change: {}", span(late));
+            let _ = writeln!(text, "- on your screen, and nothing changed yet: {}", span(late));
         }
         if let Some(acted) = self.acted_after.filter(|_| self.outcome == Outcome::Solved) {
             let _ = writeln!(

@@ -186,5 +186,5 @@ pub(super) const ALL_DOWN: Drill = Drill {
         step("NO ANSWER", "R", "shows the recovery sheet"),
         step("RECOVERY SHEET", "c", "copies it for the colleague at the machines"),
     ],
-    reference: 17,
+    reference: 8,
 };
