@@ -108,7 +108,9 @@ impl Timeline {
         let long = if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
         match cx.replay {
             None => format!("last {long}"),
-            Some(replay) if self.span.from <= replay.from => "whole recording".into(),
+            Some(replay) if self.span.from <= replay.from && replay.until <= self.span.until => {
+                "whole recording".into()
+            }
             Some(_) => long,
         }
     }
