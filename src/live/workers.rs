@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(5);
 /// Pods that are asked at most.
 const MOST: usize = 8;
+/// A connection that came to nothing is over by then.
+const OVER: Duration = Duration::from_secs(1);
 /// What was counted in this time before memory was measured belongs to that measurement.
 const WINDOW: SignedDuration = SignedDuration::from_secs(15);
 /// Measurements come so late at most.
@@ -208,10 +210,14 @@ async fn ask(
             })
         }
         Ok(answer) => Err(format!("{place} is no status page of php-fpm: it answers {}", answer.status)),
-        Err(_) => Err(match tunnel.failure() {
-            Some(failure) => failure.text,
-            None => format!("{place} does not answer a request"),
-        }),
+        Err(_) => {
+            // Why is known once the connection is over.
+            let _ = timeout(OVER, tunnel.connections().wait_for(|open| *open == 0)).await;
+            Err(match tunnel.failure() {
+                Some(failure) => failure.text,
+                None => format!("{place} does not answer a request"),
+            })
+        }
     };
     counted.tunnel = Some(tunnel);
     (counted, count)
