@@ -37,6 +37,7 @@ mod slim;
 mod source;
 mod subject;
 mod tenant;
+pub mod workers;
 
 use clock::Clock;
 use convert::{Interner, Kind};

@@ -33,7 +33,8 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
             return;
         }
         let next = app.foresight.asked.and_then(|at| at.checked_add(PACE).ok());
-        if let Some(at) = next.filter(|at| *at > now) {
+        // A recording stands still where nobody moves in it.
+        if let Some(at) = next.filter(|at| *at > now && app.world.replay.is_none()) {
             app.foresight.due = Some(at);
             return;
         }

@@ -1,4 +1,5 @@
-//! What the shell offers for an argument: tenants, nodes, contexts, namespaces, runs, members and themes, as they are now.
+//! What the shell offers for an argument: tenants, nodes, contexts, namespaces, runs, members and themes, as they are now;
+//! and drills.
 //!
 //! The shell calls the program with `COMPLETE=SHELL`, by the script that `wheelhouse completions` prints. Nothing here may
 //! write to the terminal or keep the shell waiting: a cluster that does not answer within a moment offers nothing.
@@ -33,6 +34,8 @@ enum Kind {
     Namespace,
     Member,
     Theme,
+    #[cfg(feature = "demo")]
+    Drill,
 }
 
 /// Answers the shell, if it is the shell that calls; the process ends then.
@@ -77,6 +80,8 @@ fn kind(arg: &Arg, within: &str) -> Option<Kind> {
         ("context", _) => Some(Kind::Context),
         ("namespace", _) => Some(Kind::Namespace),
         ("theme", _) => Some(Kind::Theme),
+        #[cfg(feature = "demo")]
+        ("name", _) if within == "drill" => Some(Kind::Drill),
         ("id", _) if within == "campaigns" => Some(Kind::Campaign),
         ("id", _) => Some(Kind::Run),
         ("from" | "to", _) if within == "move" => Some(Kind::Node),
@@ -99,6 +104,8 @@ fn candidates(kind: Kind) -> Vec<CompletionCandidate> {
     let Some(common) = common() else { return Vec::new() };
     let names = match kind {
         Kind::Theme => Theme::names(&config::own_themes()),
+        #[cfg(feature = "demo")]
+        Kind::Drill => super::drill::DRILLS.iter().map(|drill| drill.name.to_owned()).collect(),
         Kind::Context => contexts(&common).unwrap_or_default(),
         Kind::Member => members(&common).unwrap_or_default(),
         Kind::Tenant | Kind::Node | Kind::Run | Kind::Campaign | Kind::Namespace => {
@@ -130,6 +137,8 @@ fn of_cluster(kind: Kind, seen: &Snapshot) -> Vec<String> {
             campaign::campaigns(seen).iter().map(|it| short_run(&it.campaign.id).to_owned()).collect()
         }
         Kind::Context | Kind::Member | Kind::Theme => Vec::new(),
+        #[cfg(feature = "demo")]
+        Kind::Drill => Vec::new(),
     }
 }
 
@@ -190,5 +199,7 @@ mod tests {
         has(&[], "theme", Kind::Theme);
         has(&["move"], "from", Kind::Node);
         has(&["migrate"], "tenant", Kind::Tenant);
+        #[cfg(feature = "demo")]
+        has(&["drill"], "name", Kind::Drill);
     }
 }

@@ -8,12 +8,13 @@ mod watch;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Failure, Format, Output, demo as world, session, table as columns};
+use super::{Common, Failure, Format, Output, demo as world, help, session, table as columns};
 use crate::{
     cluster::{did_you_mean, near},
     cockpit, demo, run,
@@ -27,6 +28,8 @@ pub use table::{DRILLS, Drill, Stage, Step};
 /// How large the world of a drill is.
 const TENANTS: usize = 12;
 const SEED: u64 = 1;
+/// What stands around the world is looked at not more often than this.
+const SOONEST: Duration = Duration::from_secs(5);
 
 /// The arguments of `wheelhouse drill`.
 #[derive(Debug, Args)]
@@ -113,12 +116,13 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     let layers = session::layers(common)?;
     let mut config = layers.config(Some(world::DEMO)).map_err(|e| Failure::Usage(e.to_string()))?;
     config.read_only = false;
+    let speed = args.speed.unwrap_or(drill.speed);
     let options = demo::Options {
         tenants: TENANTS,
         nodes: drill.nodes,
         seed: SEED,
         scenario: drill.scenario,
-        speed: args.speed.unwrap_or(drill.speed),
+        speed,
         ..demo::Options::default()
     };
     let cluster = demo::start(options)
@@ -129,6 +133,9 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     config.kubeconfig = Some(kubeconfig.clone());
     config.context = None;
     let passwords = world::point_at(&mut config, &cluster, &kubeconfig, drill.nodes)?;
+    // Its time is faster, and so are the looks at what stands around it.
+    let every = config.platform.every.0.div_f64(speed.max(1.0));
+    config.platform.every.0 = every.max(SOONEST);
     let colleague = kubeconfig.with_extension("toml");
     world::write_private(&colleague, &config.to_toml())?;
     let colleague = site::Colleague::new(colleague, site::home(&kubeconfig)?);
@@ -157,7 +164,7 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     }
     match args.output.output {
         Format::Json => columns::json(&debrief),
-        Format::Table => columns::print(&debrief.markdown()),
+        Format::Table => columns::print(&help::paged(&debrief.markdown())),
     }
 }
 

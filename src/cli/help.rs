@@ -105,6 +105,12 @@ pub(super) fn run(common: &Common, args: &HelpArgs) -> Result<(), Failure> {
     }
 }
 
+/// A text in Markdown as it is printed: a page of the terminal's width, elsewhere as it is.
+pub(super) fn paged(markdown: &str) -> String {
+    use std::io::IsTerminal;
+    if std::io::stdout().is_terminal() { wrapped(markdown, width()) } else { markdown.to_owned() }
+}
+
 /// The width of the terminal; where there is none, that of a common one.
 fn width() -> u16 {
     use std::io::IsTerminal;

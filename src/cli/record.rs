@@ -12,7 +12,7 @@ use crate::{cluster::words::count, cockpit, record::Recorder};
 pub(super) struct RecordArgs {
     /// The new file
     file: PathBuf,
-    /// How often a snapshot is recorded, where anything has changed; measurements every 90 s
+    /// How often a snapshot is recorded, where anything has changed; measurements every 2 min
     #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = span)]
     every: Duration,
     /// Stop after so long; otherwise when it is interrupted

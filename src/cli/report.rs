@@ -1,6 +1,7 @@
 //! `wheelhouse report`: the report of an incident, from a recording or from what the cockpit kept.
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use super::{Common, Failure, output, replay::Which, session, table};
 use crate::{cockpit, history::moment_of, run};
@@ -43,6 +44,14 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<(), Failure
             .map_err(Failure::Usage)
     };
     let (since, until) = (moment(&args.since)?, moment(&args.until)?);
+    if let Some((since, until)) = since.zip(until).filter(|(since, until)| until < since) {
+        let told = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC");
+        return Err(Failure::Usage(format!(
+            "--until {} is before --since {}: give the earlier one as --since",
+            told(until),
+            told(since)
+        )));
+    }
     let head = recording.head().clone();
     let made = tokio::task::spawn_blocking(move || {
         let audit = session::state_dir()

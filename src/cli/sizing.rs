@@ -1,6 +1,12 @@
 //! `wheelhouse sizing`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
+};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -8,6 +14,8 @@ use jiff::Timestamp;
 use super::{Common, Failure, Format, Output, output, session, table};
 use crate::{
     cluster::{Advice, Memory, Snapshot, Tenant, TenantName, Use, advised_by, advised_with},
+    cockpit,
+    live::workers::{StatusPage, measured},
     plan::unknown_tenant,
     record::{Recording, folder, is_recording, kept},
 };
@@ -20,6 +28,10 @@ pub(super) struct SizingArgs {
     /// Measure for so long before the advice is given
     #[arg(long = "for", value_name = "SPAN", value_parser = super::span::span, conflicts_with = "from")]
     lasting: Option<Duration>,
+    /// Meanwhile count the requests as well: where each pod of TENANT serves the status page of its php-fpm, such as
+    /// 8080/status, reached by port-forward every 5 s. An interrupt ends it sooner
+    #[arg(long, value_name = "PORT/PATH", requires_all = ["tenant", "lasting"])]
+    status: Option<StatusPage>,
     /// A recording of `wheelhouse record` instead of a cluster. Or measurements of one serving container of TENANT, a line each:
     /// TIME,MEMORY,REQUESTS (RFC 3339 or Unix seconds; bytes or an amount such as 412Mi; requests active then, or nothing)
     #[arg(long, value_name = "FILE")]
@@ -32,14 +44,15 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     if let Some(file) = args.from.as_ref().filter(|file| is_recording(file)) {
         return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
     }
-    if args.from.is_some() && args.tenant.is_none() {
+    let cannot = |file: &Path, error| Failure::Usage(format!("{} cannot be read: {error}", file.display()));
+    if let Some(file) = args.from.as_ref().filter(|_| args.tenant.is_none()) {
+        fs::File::open(file).map_err(|error| cannot(file, error))?;
         return Err(Failure::Usage(
             "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
         ));
     }
     let given = args.from.as_ref().map(|file| {
-        let text = fs::read_to_string(file)
-            .map_err(|e| Failure::Usage(format!("{} cannot be read: {e}", file.display())))?;
+        let text = fs::read_to_string(file).map_err(|error| cannot(file, error))?;
         read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
     });
     let given = given.transpose()?;
@@ -49,10 +62,25 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     if let Some(name) = name.as_ref().filter(|name| !seen.tenants.contains_key(*name)) {
         return Err(Failure::Failed(table::plain(&unknown_tenant(&seen, name.as_str()))));
     }
+    let mut counted = None;
     if let Some(span) = args.lasting {
-        tokio::time::sleep(span).await;
+        let mut asked = pin!(cockpit::asked_to_stop());
+        let enough = async {
+            tokio::select! {
+                () = &mut asked => {}
+                () = tokio::time::sleep(span) => {}
+            }
+        };
+        match (&args.status, &name) {
+            (Some(page), Some(tenant)) => {
+                let uses = measured(&session.wire, &session.seen, tenant, page, enough).await;
+                counted = Some(uses.map_err(|why| Failure::Failed(table::plain(&why)))?);
+            }
+            _ => enough.await,
+        }
         seen = session.seen.borrow().clone();
     }
+    let given = given.or(counted);
     // What the cockpit has kept of this cluster counts as well.
     let kept = match &given {
         Some(_) => BTreeMap::new(),

@@ -254,14 +254,19 @@ impl Evidence {
         let steps = uses.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at).as_secs());
         let covered: i64 = steps.filter(|seconds| (0..=GAP).contains(seconds)).sum();
         let active = uses.iter().filter_map(|one| one.active);
-        let mut moments: Vec<Timestamp> = uses.iter().map(|one| one.at).collect();
-        moments.dedup();
+        // Several containers may have been measured at one moment.
+        let moments = |counts: fn(&Use) -> bool| {
+            let mut moments: Vec<Timestamp> =
+                uses.iter().filter(|one| counts(one)).map(|one| one.at).collect();
+            moments.dedup();
+            moments.len()
+        };
         Self {
-            measurements: moments.len(),
+            measurements: moments(|_| true),
             from: uses.first().map(|one| one.at),
             to: uses.last().map(|one| one.at),
             hours: covered as f64 / 3600.0,
-            with_requests: active.clone().count(),
+            with_requests: moments(|one| one.active.is_some()),
             most_requests: active.reduce(f64::max),
         }
     }
@@ -274,13 +279,15 @@ impl Evidence {
             return missing;
         }
         if self.hours < DAY {
+            let kept = "; the cockpit keeps them while it is open, `wheelhouse record` without it";
+            let kept = if self.with_requests == 0 { kept } else { "" };
             missing.push(format!(
-                "{covered} of measurements: 24 h are needed, which have quiet and busy hours; the cockpit keeps them while it is open, `wheelhouse record` without it"
+                "{covered} of measurements: 24 h are needed, which have quiet and busy hours{kept}"
             ));
         }
         if self.with_requests == 0 {
             missing.push(
-                "how many requests were active is not known, so that what one takes is not measured: `--from FILE.csv` takes lines of TIME,MEMORY,REQUESTS".to_owned(),
+                "how many requests were active is not known, so that what one takes is not measured: `wheelhouse sizing TENANT --for 24h --status 8080/status` counts them, `--from FILE.csv` takes lines of TIME,MEMORY,REQUESTS".to_owned(),
             );
         }
         missing

@@ -52,12 +52,13 @@ pub async fn replay(
     let happened = happened(&mut recording)?;
     let mut screen = screen::take(setup.mouse)?;
     let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
-    let mut app = App::new(setup, seen.clone(), (size.width, size.height))?;
-    app::update(&mut app, Msg::Happened(happened), Timestamp::now());
-    for gap in gaps {
-        app::update(&mut app, Msg::Notice(Severity::Warning, gap), Timestamp::now());
-    }
+    let app = App::new(setup, seen.clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
+    // By the inbox, since what the app asks for then is performed.
+    let gaps = gaps.into_iter().map(|gap| Msg::Notice(Severity::Warning, gap));
+    for message in [Msg::Happened(happened)].into_iter().chain(gaps) {
+        let _ = tell.try_send(message);
+    }
     let listening = [
         tokio::spawn(super::sizes(tell.clone())),
         tokio::spawn(super::signals(alike::asked(), tell.clone())),

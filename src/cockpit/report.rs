@@ -59,7 +59,9 @@ pub(super) fn saved(report: Result<Report, String>, state_dir: &Path) -> Msg {
         let folder = state_dir.join("reports");
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-        let name = format!("incident-{}", report.until.strftime("%Y%m%d-%H%M%S"));
+        // One of other hours with the same end is another report.
+        let (from, until) = (report.from.strftime("%Y%m%d-%H%M%S"), report.until.strftime("%H%M%S"));
+        let name = format!("incident-{from}-{until}");
         let path = folder.join(format!("{name}.md"));
         put(&path, &report.markdown())?;
         put(&folder.join(format!("{name}.json")), &(serde_json::to_string_pretty(report)? + "\n"))?;

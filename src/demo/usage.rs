@@ -22,7 +22,7 @@ const WINDOW: i64 = 15;
 const TIGHT: f64 = 0.96;
 const MIB: f64 = 1_048_576.0;
 /// `pm.max_children` of every php-fpm pool here.
-const MOST_CHILDREN: f64 = 8.0;
+pub(super) const MOST_CHILDREN: f64 = 8.0;
 
 fn app(pod: &Value) -> &str {
     let labels = &pod["metadata"]["labels"];
@@ -59,12 +59,9 @@ struct Load {
 
 /// What one running container uses. `share` is what each pod of the app serves.
 fn load(world: &World, pod: &Value, container: &Value, since: Timestamp, share: f64, now: Timestamp) -> Load {
-    let (id, called) = (uid(pod), text(&container["name"]));
-    let own = noise(world, &[id, called], now, 60);
-    let age = now.duration_since(since).as_secs().max(0) as f64;
-    let warm = (age / 45.0).min(1.0);
-    let busy =
-        if terminating(pod) { 0.0 } else { (share * (1.0 + 0.12 * own)).clamp(0.0, MOST_CHILDREN) * warm };
+    let called = text(&container["name"]);
+    let own = noise(world, &[uid(pod), called], now, 60);
+    let busy = busy(pod, own, since, share, now);
     match called {
         "php-fpm" => Load { cpu: 15.0 + 35.0 * busy, memory: (60.0 + 80.0 * busy + 4.0 * own) * MIB },
         "nginx" => Load { cpu: 3.0 + 3.0 * busy, memory: (14.0 + 1.5 * busy + own) * MIB },
@@ -78,6 +75,23 @@ fn load(world: &World, pod: &Value, container: &Value, since: Timestamp, share: 
             Load { cpu: cpu * (1.0 + 0.3 * own), memory: memory * (1.0 + 0.06 * own) }
         }
     }
+}
+
+/// Requests that a container serves at once, with a noise of its own.
+fn busy(pod: &Value, own: f64, since: Timestamp, share: f64, now: Timestamp) -> f64 {
+    let age = now.duration_since(since).as_secs().max(0) as f64;
+    let warm = (age / 45.0).min(1.0);
+    if terminating(pod) { 0.0 } else { (share * (1.0 + 0.12 * own)).clamp(0.0, MOST_CHILDREN) * warm }
+}
+
+/// Requests that php-fpm of a pod serves now; 0 while it does not run.
+pub(super) fn requests(world: &World, pod: &Value) -> f64 {
+    let now = world.now();
+    let statuses = || list(&pod["status"]["containerStatuses"]);
+    let Some(status) = statuses().find(|status| status["name"] == "php-fpm") else { return 0.0 };
+    let Some(since) = time(&status["state"]["running"]["startedAt"]) else { return 0.0 };
+    let own = noise(world, &[uid(pod), "php-fpm"], now, 60);
+    busy(pod, own, since, share(world, pod, now), now)
 }
 
 /// No container with this share uses more.

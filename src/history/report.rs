@@ -81,7 +81,7 @@ impl Report {
         }
         let _ = writeln!(text, "## What users lost\n");
         if self.harm.is_empty() {
-            let _ = writeln!(text, "No tenant was down.\n");
+            let _ = writeln!(text, "No tenant was down: each had a ready pod all the time.\n");
         } else {
             let _ = writeln!(text, "| tenant | down for | times | at the end |\n|---|---|---|---|");
             for harm in &self.harm {

@@ -75,7 +75,8 @@ impl Recording {
         }
         if all.moments.is_empty() {
             let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-            return Err(format!("nothing is recorded in {}", names.join(", ")));
+            let nothing = format!("nothing is recorded in {}", names.join(", "));
+            return Err(all.gaps.into_iter().next().unwrap_or(nothing));
         }
         events.sort_by_key(|event: &Happened| event.time);
         all.events = events.into();

@@ -59,7 +59,11 @@ impl Recorder {
             bytes.extend(u32::try_from(head.len()).unwrap_or(u32::MAX).to_le_bytes());
             bytes.extend(crc32fast::hash(&head).to_le_bytes());
             bytes.extend(head);
-            file.write_all(&bytes)?;
+            if let Err(error) = file.write_all(&bytes) {
+                // A file without its beginning helps nobody.
+                let _ = std::fs::remove_file(path);
+                return Err(error);
+            }
             Ok((file, bytes.len() as u64))
         };
         let (file, length) = begin().map_err(|error: io::Error| match error.kind() {

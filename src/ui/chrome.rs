@@ -64,7 +64,7 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         let age = measured.map(|at| cx.seen.at.duration_since(at)).filter(|age| *age >= MEASURED);
         age.map_or_else(
             || moment.clone(),
-            |age| format!("{moment}, memory of {} before", format::span(age.as_secs())),
+            |age| format!("{moment}, memory {} old", format::span(age.as_secs())),
         )
     };
     let mode = match (cx.who.read_only, cx.who.unlocked) {

@@ -159,6 +159,14 @@ fn not_known(pen: &mut Pen<'_>, y: u16, why: &str) {
     }
 }
 
+/// What is wrong as it is copied for a colleague, with what is to be done about it on a line of its own.
+fn with_remedy(what: String, remedy: Option<&str>) -> String {
+    match remedy {
+        Some(remedy) => format!("{what}\n→ {remedy}"),
+        None => what,
+    }
+}
+
 /// How many rows there are of how many, what hides the others, and their order, for the status line.
 fn counted(shown: usize, all: usize, one: &str, filter: &Filter, orders: &[&str], order: usize) -> String {
     let count = if shown == all {

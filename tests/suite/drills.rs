@@ -161,20 +161,46 @@ fn the_proxies_drift_apart() {
 }
 
 #[test]
-fn the_quorum_is_lost() {
+fn an_autoscaler_takes_every_further_pod_back() {
+    let (told, _) = solved("autoscaler", "6");
+    assert!(told.contains("globex") && told.contains("memory limit 640 Mi → 768 Mi"), "{told}");
+}
+
+/// As [`solved`], where a colleague does at the machines what is copied for them: that is in no journal.
+fn solved_by_a_colleague(name: &str) -> String {
     let home = Home::new();
     let file = home.path("end.md");
-    let mut terminal = begun(&home, "no-quorum", "4", file.to_str().expect("a path"));
-    press(&mut terminal, named("no-quorum").model);
+    let mut terminal = begun(&home, name, "4", file.to_str().expect("a path"));
+    press(&mut terminal, named(name).model);
     terminal.wait("the end", |screen| screen.contains("How it could have been shorter"));
     assert_eq!(terminal.end(), 0);
-    // What a colleague does at the machines is in no journal.
     let told = fs::read_to_string(&file).expect("the end report");
-    assert!(
-        told.contains("# Drill no-quorum: solved after ") && told.contains("Nothing was changed"),
-        "{told}"
-    );
+    let begins = format!("# Drill {name}: solved after ");
+    assert!(told.contains(&begins) && told.contains("Nothing was changed"), "{told}");
+    for stage in named(name).stages {
+        assert!(told.contains(&format!("after it began: {}", stage.what)), "{}\n{told}", stage.what);
+    }
+    told
+}
+
+#[test]
+fn the_quorum_is_lost() {
+    let told = solved_by_a_colleague("no-quorum");
     assert!(told.contains("- all tenants: the database refused everything for "), "{told}");
+}
+
+#[test]
+fn all_members_are_lost() {
+    solved_by_a_colleague("all-down");
+}
+
+#[test]
+fn a_certificate_expires() {
+    let told = solved_by_a_colleague("certificate");
+    assert!(told.contains("initech") && told.contains(" expired "), "{told}");
+    assert!(told.contains("- users of initech did not reach it for "), "{told}");
+    let (debrief, _) = told.split_once("# Incident report").expect("the incident report");
+    assert!(!debrief.contains("No tenant was down"), "{told}");
 }
 
 #[test]

@@ -158,6 +158,7 @@ fn the_shell_is_offered_what_is_there_and_nothing_when_the_cluster_is_silent() {
     assert_eq!(offered(&on, &["--context", "d"]), ["demo"]);
     assert_eq!(offered(&on, &["galera", "take-out", "db"]), ["db1", "db2", "db3"]);
     assert!(offered(&on, &["--theme", ""]).contains(&"light".to_owned()));
+    assert_eq!(offered(&[], &["drill", "cert"]), ["certificate"]);
     assert!(offered(&on, &["sca"]).contains(&"scale".to_owned()));
     let begun = std::time::Instant::now();
     let nowhere = demo.home.path("nowhere");

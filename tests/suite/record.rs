@@ -64,6 +64,10 @@ fn what_is_recorded_is_reported_and_replayed() {
     assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
     let (_, wrong) = demo.run(2, &["replay", &file, "--at", "soon"]);
     assert!(wrong.contains("is no time"), "{wrong}");
+    let (_, wrong) = demo.run(2, &["report", &file, "--since", "-1s", "--until", "-5m"]);
+    assert!(wrong.contains("is before --since"), "{wrong}");
+    let missing = demo.home.run(&["sizing", "--from", "/nowhere/night.rec"]);
+    assert!(text(&missing).1.contains("/nowhere/night.rec cannot be read: No such file"), "{missing:?}");
     let (_, wrong) = demo.run(1, &["record", &file]);
     assert!(wrong.contains("is there already"), "{wrong}");
     let (_, wrong) = demo.run(1, &["replay"]);
@@ -71,6 +75,9 @@ fn what_is_recorded_is_reported_and_replayed() {
 
     let mut terminal = demo.home.terminal(&demo.on(&["replay", &file]), 100, 30);
     terminal.wait("the recording", |screen| screen.contains("RECORDING") && screen.contains("acme"));
+    terminal.keys("w");
+    terminal.wait_for(" fails now");
+    terminal.keys("\u{1b}");
     terminal.keys("T");
     terminal.keys("+1d\r");
     terminal.wait("a sentence", |screen| screen.contains("is after the recording"));

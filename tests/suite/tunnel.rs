@@ -1,15 +1,23 @@
 //! ProxySQLs that are pods of the cluster, behind a service: found, reached by port-forward, and followed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use wheelhouse::{
-    cluster::{Key, Observation, Snapshot, Tenancy},
+    cluster::{Key, Observation, Seen, Snapshot, Tenancy, TenantName, Usage},
     demo::{AccessRule, Cluster, Kind, Options},
-    live::database::{Account, Configured, Password, ProxyTarget, Reach, follow},
+    live::{
+        Scope,
+        database::{Account, Configured, Password, ProxyTarget, Reach, follow},
+        observe, workers,
+    },
     wire::{Wire, tunnel::Tunnel},
 };
 
@@ -219,4 +227,51 @@ async fn bytes_pass_whole_and_a_tunnel_ends_with_its_owner() {
     let mut rest = Vec::new();
     let _ = near.read_to_end(&mut rest).await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens there any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_counted_by_the_status_pages_of_the_pods_and_go_with_the_memory_measured_then() {
+    let cluster = begin(standing(2)).await;
+    let (wire, _folder) = wire(&cluster.kubeconfig()).await;
+    let (mut live, _) = observe(wire.clone(), Scope::default());
+    let known = |seen: &Arc<Snapshot>| {
+        seen.is_ready()
+            && seen.tenants.contains_key(&TenantName::from("acme"))
+            && !seen.usage.items.is_empty()
+    };
+    let waited = tokio::time::timeout(PATIENCE, live.wait_for(known)).await;
+    let first = waited.expect("the cluster is seen").expect("it is followed").clone();
+    let measure = async |path: &str| {
+        let (tell, seen) = watch::channel(first.clone());
+        // Memory is measured once the first pages were read.
+        let later = async {
+            let mut next = Snapshot::clone(&first);
+            let at = next.dated(Timestamp::now());
+            let again = next.usage.items.iter();
+            let again =
+                again.map(|(key, usage)| (key.clone(), Usage { at, ..Usage::clone(usage) })).collect();
+            next.observe(Observation::Usage(Seen::All(again, at)));
+            tell.send_replace(Arc::new(next));
+        };
+        let page = path.parse().expect("a port and a path");
+        workers::measured(&wire, &seen, &"acme".into(), &page, later).await
+    };
+    let uses = measure("8080/status").await.expect("its pods have such a page");
+    assert!(
+        !uses.is_empty() && uses.len() == first.tenants[&TenantName::from("acme")].ready() as usize,
+        "{uses:?}"
+    );
+    for one in &uses {
+        // A request takes 80 Mi there, beside 60.
+        let active = one.active.expect("it is counted");
+        let takes = (one.used.0 >> 20) as f64;
+        assert!((60.0 + 80.0 * active - takes).abs() < 60.0, "{active} active in {takes} Mi");
+    }
+    for (page, why) in [
+        ("8080/nothing", "is no status page of php-fpm: it names no `active processes`"),
+        ("81/status", "nothing listens on that port of the pod"),
+    ] {
+        let refused = measure(page).await.expect_err("there is none");
+        assert!(refused.contains(why), "{page}: {refused}");
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     watch::{Notes, Outcome},
 };
 use crate::{
-    cluster::words::count,
+    cluster::{TenantName, words::count},
     history::{Report, of_runs, span},
     run::{self, AuditLine, campaign},
 };
@@ -37,6 +37,8 @@ pub(super) struct Debrief {
     hints: usize,
     /// For how long the database refused everybody.
     refused_seconds: i64,
+    /// For how long no user came through to a tenant, though its pods were ready.
+    turned_away: Vec<TurnedAway>,
     shortest: Shortest,
     report: Report,
 }
@@ -46,6 +48,13 @@ pub(super) struct Debrief {
 struct Reached {
     what: &'static str,
     after: Option<i64>,
+}
+
+/// A tenant whose users were turned away before they came to it.
+#[derive(Debug, Serialize)]
+struct TurnedAway {
+    tenant: TenantName,
+    seconds: i64,
 }
 
 /// The way that is known to lead to the end.
@@ -121,6 +130,11 @@ impl Debrief {
                 .collect(),
             hints: notes.hints,
             refused_seconds: notes.refused.as_secs().max(0),
+            turned_away: notes
+                .turned_away
+                .iter()
+                .map(|(tenant, lost)| TurnedAway { tenant: tenant.clone(), seconds: lost.as_secs().max(0) })
+                .collect(),
             shortest: Shortest {
                 steps: drill
                     .model
@@ -194,8 +208,11 @@ impl Debrief {
                 "- all tenants: the database refused everything for {}",
                 span(self.refused_seconds)
             );
-        } else if self.report.harm.is_empty() {
+        } else if self.report.harm.is_empty() && self.turned_away.is_empty() {
             let _ = writeln!(text, "No tenant was down.");
+        }
+        for lost in &self.turned_away {
+            let _ = writeln!(text, "- users of {} did not reach it for {}", lost.tenant, span(lost.seconds));
         }
         for harm in &self.report.harm {
             let still = if harm.still { ", and is still down" } else { "" };
@@ -217,10 +234,10 @@ impl Debrief {
         );
         let waited = |from: Option<i64>, to: Option<i64>| from.zip(to).map(|(from, to)| (to - from).max(0));
         if let Some(late) = waited(self.known_after, self.seen_after) {
-            let _ = writeln!(text, "- from known to on your screen: {}", span(late));
+            let _ = writeln!(text, "- known, and not yet on your screen: {}", span(late));
         }
         if let Some(late) = waited(self.seen_after, self.acted_after) {
-            let _ = writeln!(text, "- from on your screen to your first change: {}", span(late));
+            let _ = writeln!(text, "- on your screen, and nothing changed yet: {}", span(late));
         }
         if let Some(acted) = self.acted_after.filter(|_| self.outcome == Outcome::Solved) {
             let _ = writeln!(
@@ -242,7 +259,7 @@ impl Debrief {
 
 /// Keys as people write them.
 fn keys(sent: &str) -> String {
-    if let Some(typed) = sent.strip_suffix('\r').filter(|typed| typed.starts_with([':', '/'])) {
+    if let Some(typed) = sent.strip_suffix('\r').filter(|typed| typed.len() > 1) {
         return format!("{typed} Enter");
     }
     let named = sent.chars().map(|key| match key {

@@ -9,10 +9,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::Failure;
+use crate::cluster::Memory;
 use crate::demo::{
     Cluster,
     database::{
@@ -124,6 +125,58 @@ impl Site<'_> {
         self.cluster.with_world(|world| {
             world.store.update(Kind::DEPLOYMENT, tenant, tenant, "kubectl", change);
         });
+    }
+
+    /// An autoscaler keeps a tenant within these bounds, by the use of CPU.
+    pub(super) fn autoscale(&self, tenant: &str, least: i64, most: i64) {
+        let autoscaler = json!({
+            "metadata": {"name": tenant, "namespace": tenant},
+            "spec": {"scaleTargetRef": {"kind": "Deployment", "name": tenant, "apiVersion": "apps/v1"},
+                     "minReplicas": least, "maxReplicas": most,
+                     "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                                  "target": {"type": "Utilization", "averageUtilization": 80}}}]},
+        });
+        self.cluster.with_world(|world| world.store.insert(Kind::AUTOSCALER, autoscaler));
+    }
+
+    /// So much memory the application may take in each pod of a tenant, the least of them, in Mi; 0 where it has no pod.
+    pub(super) fn memory(&self, tenant: &str) -> i64 {
+        self.cluster.with_world(|world| {
+            let limits = world.store.list(Kind::POD, Some(tenant)).filter_map(|pod| {
+                let statuses = pod["status"]["containerStatuses"].as_array()?;
+                let status = statuses.iter().find(|status| status["name"] == APPLICATION)?;
+                let limit: Memory = status["resources"]["limits"]["memory"].as_str()?.parse().ok()?;
+                i64::try_from(limit.0 >> 20).ok()
+            });
+            limits.min().unwrap_or(0)
+        })
+    }
+
+    /// The certificate of a tenant's host has expired a moment ago, and the attempts to renew it have failed.
+    pub(super) fn certificate_expires(&self, tenant: &str) {
+        self.cluster.with_world(|world| {
+            let ago = |seconds| world.now() - SignedDuration::from_secs(seconds);
+            world.certificate_ends(tenant, ago(5), ago(1_700));
+        });
+    }
+
+    /// Somebody mends what kept the certificate of a tenant from being renewed, and reloads the first edge.
+    pub(super) fn renew_certificate(&self, tenant: &str) {
+        self.cluster.with_world(|world| world.renew_certificate(tenant));
+        self.reload_edge(0);
+    }
+
+    /// Somebody reloads an edge, by its place from 0.
+    pub(super) fn reload_edge(&self, edge: usize) {
+        self.cluster.with_world(|world| world.around.edges.iter_mut().for_each(|edges| edges.reload(edge)));
+    }
+
+    /// An edge presents a certificate of a tenant's host that has not expired.
+    pub(super) fn presents(&self, edge: usize, tenant: &str) -> bool {
+        self.cluster.with_world(|world| {
+            let host = format!("{tenant}.saas.example");
+            world.around.edges.as_ref().is_some_and(|edges| edges.presents(edge, &host, world.now()))
+        })
     }
 
     /// A number of the Deployment of a tenant; 0 where it is absent.
@@ -258,6 +311,19 @@ impl Site<'_> {
     /// `pc.bootstrap=YES` on a member.
     pub(super) fn bootstrap(&self, at: usize) {
         self.database(|state| state.galera.declare_primary(at));
+    }
+
+    /// Reads where all members stand, starts the one that is furthest as a new cluster, and then the others. Its place.
+    pub(super) fn recover(&self) -> usize {
+        self.database(|state| {
+            let galera = &mut state.galera;
+            let all = 0..galera.members.len();
+            // Of those that are as far, the first.
+            let first = all.clone().rev().max_by_key(|at| galera.members[*at].committed).unwrap_or(0);
+            galera.bootstrap(first);
+            all.filter(|at| *at != first).for_each(|at| galera.start(at));
+            first
+        })
     }
 
     /// How many write-sets a second a member applies.

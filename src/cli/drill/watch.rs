@@ -1,7 +1,7 @@
 //! Who runs a drill: lets the incident strike once the operator is at the screen, sees what is on it, and ends the cockpit.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{Msg, Onlooker},
-    cluster::{Finding, Severity, Snapshot, database, findings, refuses},
+    cluster::{Finding, Severity, Snapshot, Subject, TenantName, database, findings, refuses},
     demo::Cluster,
     history::{Happened, changes},
     run::{self, campaign},
@@ -31,6 +31,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const SIGN: usize = 9;
 /// What is solved stays so for this long before it counts.
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
+
+/// Rules by which the users of a tenant are turned away before they come to it.
+const TURNED_AWAY: [&str; 3] = ["certificate", "host-not-served", "unreachable"];
+
+/// A finding that was there before: its rule, its subject, its severity.
+type Old = (&'static str, String, Severity);
 
 /// How a drill ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -80,8 +86,10 @@ pub(super) struct Notes {
     pub stages: Vec<Timestamp>,
     pub hints: usize,
     pub over: Option<(Outcome, Timestamp)>,
-    /// What was wrong before, which is no part of the incident.
-    old: Vec<(&'static str, String)>,
+    /// For how long no user came through to a tenant whose pods may all have been ready, in the world's time.
+    pub turned_away: BTreeMap<TenantName, SignedDuration>,
+    /// What was wrong before, and how bad: it is no part of the incident while it is no worse.
+    old: Vec<Old>,
     screen: String,
     copied: String,
     settled: Option<Timestamp>,
@@ -125,8 +133,8 @@ impl Onlooker for Watch {
                     }
                 }
             }
-            if notes.struck.is_some() && refuses(&last, &findings(&last)) {
-                notes.refused += seen.at.duration_since(last.at);
+            if notes.struck.is_some() {
+                notes.lose(&last, seen.at.duration_since(last.at));
             }
         }
         notes.last = Some(seen.clone());
@@ -177,6 +185,24 @@ impl Onlooker for Watch {
     }
 }
 
+impl Notes {
+    /// Takes in what users lost in this time.
+    fn lose(&mut self, seen: &Snapshot, time: SignedDuration) {
+        let found = findings(seen);
+        if refuses(seen, &found) {
+            self.refused += time;
+        }
+        let away = |f: &&Finding| f.severity == Severity::Critical && TURNED_AWAY.contains(&f.rule);
+        let tenants = found.iter().filter(away).filter_map(|finding| match &finding.subject {
+            Subject::Tenant(name) => Some(name.clone()),
+            _ => None,
+        });
+        for tenant in tenants.collect::<BTreeSet<_>>() {
+            *self.turned_away.entry(tenant).or_default() += time;
+        }
+    }
+}
+
 fn words(finding: &Finding) -> String {
     finding.text.chars().take(SIGN).collect()
 }
@@ -212,11 +238,13 @@ impl Watch {
     }
 
     /// What is wrong of what the drill is about.
-    fn of_incident(&self, seen: &Snapshot, old: &[(&'static str, String)]) -> Vec<Finding> {
+    fn of_incident(&self, seen: &Snapshot, old: &[Old]) -> Vec<Finding> {
         let mut found = findings(seen);
         found.retain(|finding| {
-            self.drill.rules.contains(&finding.rule)
-                && !old.iter().any(|(rule, name)| *rule == finding.rule && name == finding.subject.name())
+            let known = |(rule, name, severity): &Old| {
+                *rule == finding.rule && name == finding.subject.name() && finding.severity <= *severity
+            };
+            self.drill.rules.contains(&finding.rule) && !old.iter().any(known)
         });
         found
     }
@@ -282,10 +310,11 @@ impl Watch {
                     notes.old = self
                         .of_incident(&before, &[])
                         .iter()
-                        .map(|f| (f.rule, f.subject.name().to_owned()))
+                        .map(|f| (f.rule, f.subject.name().to_owned(), f.severity))
                         .collect();
                 }
                 notes.happened.clear();
+                notes.copied.clear();
                 notes.struck = Some(now);
                 drop(notes);
                 if let Err(why) = (self.drill.strike)(&self.site()) {

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::outside::put;
 use super::script::{Expiring, Script, numbered};
@@ -65,46 +65,70 @@ fn pull_secrets(world: &mut World) {
 
 /// The certificate of a tenant's host was issued long ago, and the attempts to renew it fail.
 fn expire(world: &mut World, tenant: &str, expiring: &Expiring) {
-    let now = world.now();
-    let until = now.checked_add(expiring.left.0).unwrap_or(now);
-    let issued = past(until, LIFETIME);
-    let host = format!("{tenant}.saas.example");
-    if let Some(edges) = &mut world.around.edges {
-        edges.stored.apart.insert(host.clone(), issued);
-        for edge in &mut edges.proxies {
-            edge.loaded.apart.insert(host.clone(), issued);
-        }
-    }
     world.issues = true;
-    // It is renewed when a third of its life is left; since then it has been tried again and again.
-    let renewal = past(ends(issued), LIFETIME / 3);
-    let object = certificate(tenant, &host, (issued, until), renewal, past(now, expiring.failed.0));
-    put(world, Kind::CERTIFICATE, object, KEPT, "helm");
-}
-
-/// As cert-manager writes it when the challenge of an order fails.
-fn certificate(
-    tenant: &str,
-    host: &str,
-    (from, until): (Timestamp, Timestamp),
-    renewal: Timestamp,
-    failed: Timestamp,
-) -> Value {
-    let called = format!("{tenant}-tls");
-    json!({
+    let (called, host) = (secret(tenant), host(tenant));
+    let object = json!({
         "metadata": {"name": called, "namespace": tenant},
         "spec": {"secretName": called, "dnsNames": [host], "issuerRef": {"kind": "ClusterIssuer", "name": "letsencrypt"}},
-        "status": {
-            "conditions": [
-                {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": stamp(from),
-                 "message": "Certificate is up to date and has not expired", "observedGeneration": 1},
-                {"type": "Issuing", "status": "False", "reason": "Failed", "lastTransitionTime": stamp(failed),
-                 "observedGeneration": 1,
-                 "message": format!("The certificate request has failed to complete and will be retried: Failed to wait for \
-                    order resource \"{called}-3-1\" to become ready: order is in \"invalid\" state: ")},
-            ],
-            "failedIssuanceAttempts": 9, "lastFailureTime": stamp(failed), "notBefore": stamp(from),
-            "notAfter": stamp(until), "renewalTime": stamp(renewal), "revision": 3,
-        },
-    })
+    });
+    put(world, Kind::CERTIFICATE, object, KEPT, "helm");
+    let until = world.now().checked_add(expiring.left.0).unwrap_or(world.now());
+    world.certificate_ends(tenant, until, past(world.now(), expiring.failed.0));
+}
+
+fn host(tenant: &str) -> String {
+    format!("{tenant}.saas.example")
+}
+
+fn secret(tenant: &str) -> String {
+    format!("{tenant}-tls")
+}
+
+impl World {
+    /// The certificate of a tenant's host ends then, on both proxies as well, and the last attempt to renew it has failed.
+    pub fn certificate_ends(&mut self, tenant: &str, until: Timestamp, failed: Timestamp) {
+        let issued = past(until, LIFETIME);
+        self.around.edges.iter_mut().for_each(|edges| edges.issued(&host(tenant), issued));
+        self.tell_certificate(tenant, issued, Some(failed));
+    }
+
+    /// The certificate of a tenant's host is renewed at last, and lies on the disks of both proxies; neither was reloaded.
+    pub fn renew_certificate(&mut self, tenant: &str) {
+        let now = self.now();
+        self.around.edges.iter_mut().for_each(|edges| edges.renew_of(&host(tenant), now));
+        self.tell_certificate(tenant, now, None);
+    }
+
+    /// As cert-manager writes it: by when it was issued, and when the challenge of the last order failed.
+    fn tell_certificate(&mut self, tenant: &str, issued: Timestamp, failed: Option<Timestamp>) {
+        let (called, until) = (secret(tenant), ends(issued));
+        let ready = match self.now() < until {
+            true => {
+                json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": stamp(issued),
+                "message": "Certificate is up to date and has not expired", "observedGeneration": 1})
+            }
+            false => {
+                json!({"type": "Ready", "status": "False", "reason": "Expired", "lastTransitionTime": stamp(until),
+                "message": format!("Certificate expired on {}", stamp(until)), "observedGeneration": 1})
+            }
+        };
+        // It is renewed when a third of its life is left; since then it has been tried again and again.
+        let renewal = past(until, LIFETIME / 3);
+        let mut status = json!({"conditions": [ready], "notBefore": stamp(issued), "notAfter": stamp(until),
+            "renewalTime": stamp(renewal), "revision": if failed.is_some() { 3 } else { 4 }});
+        if let Some(failed) = failed {
+            let issuing = json!({"type": "Issuing", "status": "False", "reason": "Failed", "observedGeneration": 1,
+                "lastTransitionTime": stamp(failed),
+                "message": format!("The certificate request has failed to complete and will be retried: Failed to wait for \
+                    order resource \"{called}-3-1\" to become ready: order is in \"invalid\" state: ")});
+            if let Some(conditions) = status["conditions"].as_array_mut() {
+                conditions.push(issuing);
+            }
+            status["failedIssuanceAttempts"] = 9.into();
+            status["lastFailureTime"] = stamp(failed).into();
+        }
+        self.store.update_status(Kind::CERTIFICATE, tenant, &called, "cert-manager", |certificate| {
+            certificate["status"] = status;
+        });
+    }
 }

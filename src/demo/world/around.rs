@@ -77,6 +77,24 @@ impl Edges {
         }
     }
 
+    /// The certificate of a host was issued then, and both proxies have read it.
+    pub(crate) fn issued(&mut self, host: &str, issued: Timestamp) {
+        let of_proxies = self.proxies.iter_mut().map(|proxy| &mut proxy.loaded);
+        for certificates in of_proxies.chain([&mut self.stored]) {
+            certificates.apart.insert(host.to_owned(), issued);
+        }
+    }
+
+    /// The certificate of a host is issued again, and put on the disks.
+    pub(crate) fn renew_of(&mut self, host: &str, now: Timestamp) {
+        self.stored.apart.insert(host.to_owned(), now);
+    }
+
+    /// Whether a proxy presents a certificate of a host that has not expired, by its place from 0.
+    pub fn presents(&self, edge: usize, host: &str, now: Timestamp) -> bool {
+        self.proxies.get(edge).is_some_and(|proxy| now < ends(proxy.loaded.of(host)))
+    }
+
     /// The certificates of all hosts whose renewal does not fail are issued again, and put on the disks.
     pub fn renew(&mut self, now: Timestamp) {
         self.stored.issued = now;

@@ -325,7 +325,7 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
-    entry(Command::CopyName, "copy-name", &["c"], "copy the name of what is selected", NAMED),
+    entry(Command::CopyName, "copy-name", &["c"], "copy its name, or what is wrong and what to do", NAMED),
     entry(
         Command::CopyLine,
         "copy-line",

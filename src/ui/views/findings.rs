@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{
     about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_yet, pods,
-    side,
+    side, with_remedy,
 };
 use crate::{
     cluster::{Answer, Finding, Subject, left_over},
@@ -340,8 +340,11 @@ impl View for Findings {
             cx.findings.iter().find(|finding| finding.rule == *rule && finding.subject == *subject)
         };
         let lines = self.marks.or_selected(&self.list).filter_map(of);
-        let lines = lines.map(|finding| format!("{}: {}", finding.subject.name(), finding.text));
-        Some(lines.collect::<Vec<_>>().join("\n"))
+        let line = |finding: &Finding| {
+            let line = format!("{}: {}", finding.subject.name(), finding.text);
+            with_remedy(line, finding.remedy.as_deref())
+        };
+        Some(lines.map(line).collect::<Vec<_>>().join("\n"))
     }
 
     fn let_go(&mut self) {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{answers, counted};
+use super::{answers, counted, with_remedy};
 use crate::{
     cluster::{
         LinkState, Subject,
@@ -258,7 +258,10 @@ impl View for PlatformView {
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
-        self.selected().map(|row| format::plain(&format!("{}: {}", row.key, row.text())).into_owned())
+        let row = self.selected()?;
+        let remedy = row.said.first().and_then(|said| said.remedy.as_deref());
+        let line = with_remedy(format!("{}: {}", row.key, row.text()), remedy);
+        Some(line.lines().map(format::plain).collect::<Vec<_>>().join("\n"))
     }
 
     fn let_go(&mut self) {

@@ -27,12 +27,14 @@ use crate::{
 
 /// How far back is shown, in minutes: each by key, any by its name.
 const BACK: [i64; 5] = [60, 180, 360, 720, 1_440];
+/// As far back as this where nothing else is asked for.
+const USUAL: i64 = 360;
 
 /// What happened in the last hours.
 pub struct Timeline {
     by: By,
-    /// Minutes.
-    back: i64,
+    /// Minutes that were asked for; `None`: six hours, or all of a recording that is no longer.
+    back: Option<i64>,
     list: List<String>,
     filter: Filter,
     lanes: Vec<Lane>,
@@ -44,7 +46,7 @@ impl Default for Timeline {
     fn default() -> Self {
         Self {
             by: By::Tenant,
-            back: 360,
+            back: None,
             list: List::default(),
             filter: Filter::default(),
             lanes: Vec::new(),
@@ -85,14 +87,32 @@ impl Timeline {
         usize::from(Self::parts(cx.size.1).0).max(1)
     }
 
-    /// What is shown: up to now, or where a recording is replayed up to its end.
+    /// What is shown: up to now; of a recording what is around its moment, and as little as can be beside its ends.
     fn span_of(&self, cx: &Cx<'_>) -> Span {
-        let until = cx.replay.map_or(cx.now, |replay| {
-            let half = SignedDuration::from_mins(self.back / 2);
-            cx.seen.at.saturating_add(half).unwrap_or(cx.seen.at).min(replay.until)
-        });
-        let from = until.saturating_sub(SignedDuration::from_mins(self.back)).unwrap_or(until);
-        Span { from, until }
+        let before = |at: Timestamp, by| at.saturating_sub(by).unwrap_or(at);
+        let after = |at: Timestamp, by| at.saturating_add(by).unwrap_or(at);
+        let Some(replay) = cx.replay else {
+            let back = SignedDuration::from_mins(self.back.unwrap_or(USUAL));
+            return Span { from: before(cx.now, back), until: cx.now };
+        };
+        let whole = replay.until.duration_since(replay.from);
+        let usual = || whole.clamp(SignedDuration::from_mins(1), SignedDuration::from_mins(USUAL));
+        let back = self.back.map_or_else(usual, SignedDuration::from_mins);
+        let until = after(cx.seen.at, back / 2).max(after(replay.from, back)).min(replay.until);
+        Span { from: before(until, back), until }
+    }
+
+    /// For how long, in words.
+    fn lasting(&self, cx: &Cx<'_>) -> String {
+        let minutes = self.back.unwrap_or(USUAL);
+        let long = if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
+        match cx.replay {
+            None => format!("last {long}"),
+            Some(replay) if self.span.from <= replay.from && replay.until <= self.span.until => {
+                "whole recording".into()
+            }
+            Some(_) => long,
+        }
     }
 
     fn selected(&self) -> Option<&Lane> {
@@ -143,8 +163,9 @@ impl View for Timeline {
                 None
             }
             Command::Since => {
-                let at = BACK.iter().position(|back| *back > self.back).unwrap_or(0);
-                self.back = BACK[at];
+                let shown = self.span.until.duration_since(self.span.from).as_secs() / 60;
+                let next = BACK.iter().copied().find(|back| *back > shown);
+                self.back = Some(next.unwrap_or(BACK[0]));
                 self.refresh(cx);
                 None
             }
@@ -174,7 +195,7 @@ impl View for Timeline {
         if !(1..=7 * 1_440).contains(&minutes) {
             return Err(none());
         }
-        self.back = minutes;
+        self.back = Some(minutes);
         self.refresh(cx);
         Ok(None)
     }
@@ -223,16 +244,12 @@ impl View for Timeline {
         let first = cx.history.first().map(|event| event.time);
         let since = first.filter(|first| *first > self.span.from && cx.replay.is_none());
         let since = since.map(|first| format!("known since {}", first.strftime("%H:%M")));
-        let hours = match self.back {
-            minutes if minutes % 60 == 0 => format!("last {} h", minutes / 60),
-            minutes => format!("last {minutes} min"),
-        };
         let lanes = match self.lanes.len() == self.all {
             true => format::count(self.all, "lane"),
             false => format!("{} of {}", self.lanes.len(), format::count(self.all, "lane")),
         };
         let filter = self.filter.words();
-        filter.into_iter().chain(since).chain([hours, lanes]).collect::<Vec<_>>().join(" · ")
+        filter.into_iter().chain(since).chain([self.lasting(cx), lanes]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
@@ -267,7 +284,7 @@ impl Timeline {
     fn scale(&self, pen: &mut Pen<'_>, left: u16, columns: u16) {
         let seconds = self.span.until.duration_since(self.span.from).as_secs().max(1);
         // Each label takes seven columns and a gap.
-        let steps = [300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
+        let steps = [60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
         let most = i64::from((columns / 9).max(1));
         let step = steps.into_iter().find(|step| seconds / step <= most).unwrap_or(86_400);
         let first = self.span.from.as_second().div_euclid(step) * step + step;

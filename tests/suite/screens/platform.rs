@@ -273,6 +273,7 @@ fn a_component_leads_to_what_is_found_of_it_and_is_copied() {
     let copied = c.keys("c");
     let [wheelhouse::app::Effect::Copy(text)] = copied.as_slice() else { panic!("{copied:?}") };
     assert!(text.starts_with("edge edge-2: presents an earlier certificate"), "{text}");
+    assert!(text.contains("\n→ put the newer certificate there, and reload its proxy: `nginx -t"), "{text}");
     c.keys("esc 5");
     c.typed("/edge-2");
     c.keys("enter enter");
