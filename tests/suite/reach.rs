@@ -479,7 +479,11 @@ fn what_was_judged_is_told_again_only_as_long_as_it_holds() {
     let seen = world.seen();
     assert_eq!(told(&seen), vec![]);
     let ends = Chain::until(&seen, &seen.tenants[&TenantName::from("acme")]).expect("it is known");
-    let at = |seen: &Snapshot, at| told(&Snapshot { at, ..seen.clone() });
+    let at = |seen: &Snapshot, at| {
+        let mut later = seen.clone();
+        later.at = at;
+        told(&later)
+    };
     let days = |days: i64| jiff::SignedDuration::from_hours(24 * days);
     // Nothing but time passes.
     let told: Vec<_> = [days(4), days(2), days(-1), days(80)].map(|left| at(&seen, ends - left)).into();
