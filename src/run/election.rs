@@ -63,32 +63,32 @@ impl Candidate {
         mut tell: watch::Receiver<Option<Arc<[u8]>>>,
         mut stop: oneshot::Receiver<()>,
     ) {
-        let mut standing = Standing::None;
+        let mut candidacy = Candidacy::None;
         loop {
             let pause = tokio::select! {
-                pause = self.round(&mut standing, &duty) => pause,
+                pause = self.round(&mut candidacy, &duty) => pause,
                 _ = &mut stop => break,
             };
             let next = Instant::now() + pause;
-            if !matches!(standing, Standing::Elected(_)) {
+            if !matches!(candidacy, Candidacy::Elected(_)) {
                 // What was to be told by one that looks no more is never told.
                 tell.mark_unchanged();
             }
             loop {
-                let elected = matches!(standing, Standing::Elected(_));
+                let elected = matches!(candidacy, Candidacy::Elected(_));
                 tokio::select! {
                     () = sleep_until(next) => break,
-                    _ = &mut stop => return standing.end().await,
+                    _ = &mut stop => return candidacy.end().await,
                     Ok(()) = tell.changed(), if elected => {
                         let told = tell.borrow_and_update().clone();
-                        if let Some(told) = told && let Standing::Elected(hand) = &mut standing {
+                        if let Some(told) = told && let Candidacy::Elected(hand) = &mut candidacy {
                             hand.put(&told).await;
                         }
                     }
                 }
             }
         }
-        standing.end().await;
+        candidacy.end().await;
     }
 
     /// Why this program never holds the Lease, in a sentence; `None`: it may.
@@ -112,7 +112,7 @@ impl Candidate {
     }
 
     /// One round: the Lease is renewed, taken, or looked at. Returns how long until the next.
-    async fn round(&self, standing: &mut Standing, duty: &watch::Sender<Duty>) -> Duration {
+    async fn round(&self, candidacy: &mut Candidacy, duty: &watch::Sender<Duty>) -> Duration {
         let third = Duration::from_secs(self.seconds.max(1).into()) / 3;
         let says = |now: Duty| {
             duty.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
@@ -121,9 +121,9 @@ impl Candidate {
             says(Duty::Barred(why.as_str().into()));
             return RIGHTS_AGAIN;
         }
-        let mut hand = match std::mem::replace(standing, Standing::None) {
-            Standing::Elected(hand) | Standing::Standing(hand) => hand,
-            Standing::None => {
+        let mut hand = match std::mem::replace(candidacy, Candidacy::None) {
+            Candidacy::Elected(hand) | Candidacy::Waiting(hand) => hand,
+            Candidacy::None => {
                 let asked = async {
                     let hand = self.hand().await?;
                     let barred = hand.barred(&self.namespace).await.map_err(|failure| failure.text())?;
@@ -158,10 +158,10 @@ impl Candidate {
             }
             None => now,
         };
-        *standing = match now {
-            Duty::Look => Standing::Elected(hand),
-            Duty::Barred(_) => Standing::None,
-            Duty::Undecided | Duty::Read(_) => Standing::Standing(hand),
+        *candidacy = match now {
+            Duty::Look => Candidacy::Elected(hand),
+            Duty::Barred(_) => Candidacy::None,
+            Duty::Undecided | Duty::Read(_) => Candidacy::Waiting(hand),
         };
         let pause = match now {
             // Those that wait come at different times.
@@ -179,13 +179,13 @@ fn jittered(span: Duration) -> Duration {
     span.mul_f64(rand::random_range(1.0..1.5))
 }
 
-enum Standing {
+enum Candidacy {
     None,
-    Standing(Hand),
+    Waiting(Hand),
     Elected(Hand),
 }
 
-impl Standing {
+impl Candidacy {
     /// Gives the Lease back, so that nobody has to wait until it runs out.
     async fn end(self) {
         if let Self::Elected(mut hand) = self {

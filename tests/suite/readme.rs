@@ -124,10 +124,11 @@ fn every_command_that_is_told_is_understood() {
         let mut words: Vec<String> = words.filter(|word| !["-f", "--yes"].contains(&word.as_str())).collect();
         let command = words.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_default();
         let given = |word: &str| words.iter().any(|w| w == word);
+        let stays = ["demo", "drill", "port-forward", "record"].contains(&command.as_str()) || given("--for");
         if ACTS.contains(&command.as_str()) && !given("--dry-run") && !given("recovery") && !given("--list") {
             words.push("--dry-run".into());
         }
-        if ["demo", "drill", "port-forward", "record"].contains(&command.as_str()) || command.is_empty() {
+        if stays || command.is_empty() {
             words.push("--help".into());
         }
         let words: Vec<_> = words.iter().map(String::as_str).collect();

@@ -78,7 +78,8 @@ struct Basis {
     outside: Arc<Outside>,
     endpoints: Arc<Endpoints>,
     front: Arc<Front>,
-    classes: (OrdMap<Arc<str>, Arc<IngressClass>>, OrdMap<Arc<str>, Arc<str>>),
+    classes: OrdMap<Arc<str>, Arc<IngressClass>>,
+    unread_classes: OrdMap<Arc<str>, Arc<str>>,
     unread_slices: OrdMap<Key, Arc<str>>,
     /// Whether IngressClasses and EndpointSlices are known, the latter as they are now, and whether anybody looks from
     /// outside.
@@ -98,7 +99,8 @@ impl Basis {
             outside: known.outside.clone(),
             endpoints: known.endpoints.clone(),
             front: known.front.clone(),
-            classes: (classes.items.clone(), classes.unreadable.clone()),
+            classes: classes.items.clone(),
+            unread_classes: classes.unreadable.clone(),
             unread_slices: seen.endpoint_slices.unreadable.clone(),
             read: Self::read(seen),
         }
@@ -109,8 +111,8 @@ impl Basis {
         Arc::ptr_eq(&self.outside, &known.outside)
             && Arc::ptr_eq(&self.endpoints, &known.endpoints)
             && Arc::ptr_eq(&self.front, &known.front)
-            && self.classes.0.ptr_eq(&seen.ingress_classes.items)
-            && self.classes.1.ptr_eq(&seen.ingress_classes.unreadable)
+            && self.classes.ptr_eq(&seen.ingress_classes.items)
+            && self.unread_classes.ptr_eq(&seen.ingress_classes.unreadable)
             && self.unread_slices.ptr_eq(&seen.endpoint_slices.unreadable)
             && self.read == Self::read(seen)
     }

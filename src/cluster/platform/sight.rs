@@ -51,9 +51,15 @@ struct Written {
     components: Vec<Told>,
     /// Each thing that was found, once.
     found: Vec<Found>,
-    /// Of each host: who was asked, since when it is so, and which of those things.
-    looks: Vec<(Arc<str>, Vec<(Asked, Timestamp, usize)>)>,
+    /// Of each host.
+    looks: Vec<(Arc<str>, Vec<LookTold>)>,
 }
+
+/// Who was asked, since when it is so, and which of the things that were found.
+type LookTold = (Asked, Timestamp, usize);
+
+/// Components, and what was seen of hosts.
+pub type Around = (Vec<(ComponentKey, Component)>, Vec<(Spot, Looked)>);
 
 /// A component.
 #[derive(Serialize, Deserialize)]
@@ -181,7 +187,7 @@ impl Told {
 
 impl Snapshot {
     /// What is shown of the platform around, dated by this machine's clock.
-    pub fn known_around(&self) -> (Vec<(ComponentKey, Component)>, Vec<(Spot, Looked)>) {
+    pub fn known_around(&self) -> Around {
         let here = SignedDuration::ZERO.saturating_sub(self.api.skew());
         let components = self.platform.items.iter();
         let components = components.map(|(key, one)| (key.clone(), Component::clone(one).moved(here)));
