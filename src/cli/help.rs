@@ -106,6 +106,7 @@ pub(super) fn run(common: &Common, args: &HelpArgs) -> Result<(), Failure> {
 }
 
 /// A text in Markdown as it is printed: a page of the terminal's width, elsewhere as it is.
+#[cfg(feature = "demo")]
 pub(super) fn paged(markdown: &str) -> String {
     use std::io::IsTerminal;
     if std::io::stdout().is_terminal() { wrapped(markdown, width()) } else { markdown.to_owned() }
