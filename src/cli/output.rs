@@ -44,10 +44,10 @@ fn letters(text: &str, on_terminal: bool) -> Cow<'_, str> {
 /// Prints text for programs on standard output.
 ///
 /// # Errors
-/// It cannot be written: [`Failure::Unheard`] where nobody reads it (`| head`, `>&-`), otherwise with the reason.
+/// It cannot be written: [`Failure::Unheard`] where nobody reads it any more (`| head`), otherwise with the reason.
 pub(super) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     if !is_open() {
-        return Err(Failure::Unheard);
+        return Err(Failure::Failed("standard output is closed: there is nowhere to print".into()));
     }
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {

@@ -80,7 +80,6 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
         }
         seen = session.seen.borrow().clone();
     }
-    let given = given.or(counted);
     // What the cockpit has kept of this cluster counts as well.
     let kept = match &given {
         Some(_) => BTreeMap::new(),
@@ -90,9 +89,17 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
             read.await.map_err(Failure::failed)?.unwrap_or_default()
         }
     };
-    let of = |tenant: &Tenant| match &given {
-        Some(uses) => advised_by(&seen, tenant, uses.iter().copied()),
-        None => advised_with(&seen, tenant, kept.get(&tenant.name).map_or(&[], Vec::as_slice)),
+    let kept_of = |tenant: &Tenant| kept.get(&tenant.name).map_or(&[][..], Vec::as_slice);
+    let of = |tenant: &Tenant| match (&given, &counted) {
+        (Some(uses), _) => advised_by(&seen, tenant, uses.iter().copied()),
+        (None, Some(counted)) => {
+            // No peak of the time before is forgotten.
+            let first = counted.first().map(|one| one.at);
+            let before =
+                kept_of(tenant).iter().copied().filter(|one| first.is_none_or(|first| one.at < first));
+            advised_by(&seen, tenant, before.chain(counted.iter().copied()))
+        }
+        (None, None) => advised_with(&seen, tenant, kept_of(tenant)),
     };
     told(&seen, name.as_ref(), of, args.output)
 }

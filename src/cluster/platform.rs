@@ -186,6 +186,18 @@ pub enum Facts {
     Registry(RegistryFacts),
 }
 
+impl Facts {
+    /// How far all hosts have been looked at there, where hosts are.
+    pub fn round(&self) -> Option<&edge::Round> {
+        match self {
+            Self::Floating(facts) => Some(&facts.round),
+            Self::Edge(facts) => Some(&facts.round),
+            Self::IngressNode(facts) => Some(&facts.round),
+            _ => None,
+        }
+    }
+}
+
 impl Dated for Facts {
     fn moved(self, by: SignedDuration) -> Self {
         match self {

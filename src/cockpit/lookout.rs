@@ -33,9 +33,9 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
-    /// Stands for election, where anything around is configured; what is observed is shared by that.
+    /// Stands for election, where anything around is configured and is to be shared; what is observed is shared by that.
     pub(super) fn begin(config: &Config, wire: &Wire, scope: &mut Scope) -> Option<Self> {
-        let platform = scope.platform.as_mut()?;
+        let platform = scope.platform.as_mut().filter(|_| config.platform.share)?;
         let candidate = candidate(config, wire);
         let (duty, heard) = watch::channel(Duty::Undecided);
         let (sharing, told) = sharing(config, heard);
@@ -51,10 +51,10 @@ impl Lookout {
     }
 }
 
-/// What is observed by a command: it shows what a cockpit tells, and otherwise looks by itself.
+/// What is observed by a command: it shows what a cockpit tells, where that is shared, and otherwise looks by itself.
 pub fn listening(config: &Config) -> Scope {
     let mut scope = super::scope(config);
-    if let Some(platform) = &mut scope.platform {
+    if let Some(platform) = scope.platform.as_mut().filter(|_| config.platform.share) {
         let why = "no cockpit that looks at the same has told what it sees";
         let (_, heard) = watch::channel(Duty::Barred(why.into()));
         platform.sharing = Some(sharing(config, heard).0);

@@ -34,6 +34,8 @@ pub struct Platform {
     /// The port at which it listens on every node of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<Port>,
+    /// One cockpit looks for all that are set so.
+    pub share: bool,
     /// Looks a second at most.
     pub probes: Probes,
     /// Each host is looked at not more often than this.
@@ -76,6 +78,7 @@ impl Default for Platform {
             floating: None,
             ingress_nodes: Vec::new(),
             node_port: None,
+            share: false,
             probes: Probes(10),
             every: Span(Duration::from_secs(60)),
             path: UrlPath("/robots.txt".into()),

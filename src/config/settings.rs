@@ -339,6 +339,11 @@ pub const SECTIONS: &[Section] = &[
                 "Or its port on every node of the cluster: the nodes' own addresses are taken.",
                 "30080",
             ),
+            with_default(
+                "share",
+                "One cockpit looks for all that are set so, and the others show what it tells: only where all of them can see \
+                 the same (`help platform`). Otherwise each looks by itself.",
+            ),
             with_default("probes", "Looks a second at most, at all edges, nodes and names together."),
             with_default("every", "Each host is looked at not more often than this at each place."),
             with_default("path", "What is asked for: a file, so that no worker of the application is taken."),

@@ -81,7 +81,11 @@ impl Report {
         }
         let _ = writeln!(text, "## What users lost\n");
         if self.harm.is_empty() {
-            let _ = writeln!(text, "No tenant was down: each had a ready pod all the time.\n");
+            let known = if self.gaps.is_empty() { "" } else { ", as far as it is known" };
+            let _ = writeln!(
+                text,
+                "No tenant was down{known}: each that was to run had a ready pod all the time.\n"
+            );
         } else {
             let _ = writeln!(text, "| tenant | down for | times | at the end |\n|---|---|---|---|");
             for harm in &self.harm {

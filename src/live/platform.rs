@@ -28,7 +28,7 @@ use super::registry::{ConfiguredRegistry, registries};
 use crate::{
     cluster::{
         Observation, Snapshot,
-        platform::{Around, ComponentKey, ComponentKind, Looked, Spot},
+        platform::{Around, ComponentKey, ComponentKind, Looked, Looker, Spot},
     },
     wire::Wire,
 };
@@ -113,7 +113,8 @@ pub fn follow(
     look(&configured, &Known::default(), wire, seen, into)
 }
 
-/// The same, or what another cockpit tells of it, where it is shared; `news` is of the ConfigMap of [`Sharing`].
+/// The same, or what another cockpit tells of it, where it is shared; `news` is of the ConfigMap of [`Sharing`]. Who looks is
+/// told in any case.
 pub(super) fn follow_shared(
     configured: Configured,
     wire: Wire,
@@ -122,7 +123,11 @@ pub(super) fn follow_shared(
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let Some(sharing) = configured.sharing.clone() else {
-        return follow(configured, Some(wire), seen, into);
+        let alone = Observation::Looker(Looker::Alone { why: "`share` is not set".into() });
+        let tell = into.clone();
+        let mut tasks = follow(configured, Some(wire), seen, into);
+        tasks.spawn(async move { tell.send(alone).await.unwrap_or_default() });
+        return tasks;
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(Shared::new(configured, sharing, Some(wire), seen, into).run(news));

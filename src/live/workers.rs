@@ -3,9 +3,15 @@
 //! The page is asked for through port-forwards, as nginx serves it in the pod or as an exporter beside it does. Nothing
 //! but the number of active processes is taken from it. Used by the command line when it is asked to.
 
-use std::{collections::BTreeMap, fmt, future::Future, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, future::Future, net::SocketAddr, str::FromStr, sync::Arc, time::Duration,
+};
 
+use bytes::Bytes;
 use futures::{StreamExt, stream};
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::watch,
@@ -27,6 +33,11 @@ const OVER: Duration = Duration::from_secs(1);
 const WINDOW: SignedDuration = SignedDuration::from_secs(15);
 /// Measurements come so late at most.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
+/// More processes than a pool has, and more pools than a pod has.
+const PROCESSES: u32 = 100_000;
+const POOLS: usize = 100;
+/// Bytes of a page that are read at most.
+const LONGEST: usize = 1 << 20;
 
 /// Where a pod serves the status page of its php-fpm: `8080/status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,23 +67,25 @@ impl fmt::Display for StatusPage {
 }
 
 /// Requests that php-fpm served when it wrote this page, as text, as JSON or as metrics of an exporter; `None`: it is no such
-/// page. A worker answers with the page: it is not counted. Where another pool does, that is one too few.
+/// page. In each pool a worker answers with the page: it is not counted. Where another pool does, that is one too few.
 fn active(page: &str) -> Option<u32> {
     let number = |text: &str| -> Option<u32> {
         let text = text.trim_start_matches(['"', ':', ' ', '\t']);
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        text[..end].parse().ok()
+        text[..end].parse().ok().filter(|n| *n <= PROCESSES)
     };
+    // A sample: the name, labels in braces, the value, and perhaps a time.
     let metric = |line: &str| -> Option<u32> {
-        let rest = line.strip_prefix("phpfpm_active_processes")?;
-        rest.rsplit(' ').next()?.parse::<f64>().ok().map(|n| n as u32)
+        let rest =
+            line.strip_prefix("phpfpm_active_processes").filter(|rest| rest.starts_with(['{', ' ']))?;
+        let value = rest.rsplit('}').next()?.split_whitespace().next()?.parse::<f64>().ok()?;
+        (0.0..=f64::from(PROCESSES)).contains(&value).then_some(value as u32)
     };
-    let mut of_pools = page.lines().filter_map(metric).peekable();
-    let all = match of_pools.peek() {
-        Some(_) => of_pools.sum(),
-        None => number(page.split_once("active processes")?.1)?,
-    };
-    Some(all.saturating_sub(1))
+    let mut of_pools = page.lines().filter_map(metric).take(POOLS).peekable();
+    Some(match of_pools.peek() {
+        Some(_) => of_pools.map(|all| all.saturating_sub(1)).sum(),
+        None => number(page.split_once("active processes")?.1)?.saturating_sub(1),
+    })
 }
 
 /// What was counted in one pod, and what of it was paired with memory.
@@ -80,6 +93,10 @@ fn active(page: &str) -> Option<u32> {
 struct Counted {
     tunnel: Option<Tunnel>,
     counts: Vec<(Timestamp, u32)>,
+    /// It has answered at least once.
+    answered: bool,
+    /// When it was last asked.
+    asked: Option<Timestamp>,
     paired: Option<Timestamp>,
 }
 
@@ -91,11 +108,12 @@ impl Counted {
             !before.is_negative() && before < WINDOW
         };
         let counts = self.counts.iter().filter(|(at, _)| belongs(*at));
-        let (sum, n) = counts.fold((0, 0), |(sum, n), (_, count)| (sum + count, n + 1));
-        (n > 0).then(|| f64::from(sum) / f64::from(n))
+        let (sum, n) = counts.fold((0.0, 0), |(sum, n), (_, count)| (sum + f64::from(*count), n + 1));
+        (n > 0).then(|| sum / f64::from(n))
     }
 
-    /// Takes in what memory was measured to be used, once.
+    /// Takes in what memory was measured to be used, once. A pod that answers otherwise and not now may be too busy to: its
+    /// memory counts without a number of requests.
     fn pair(&mut self, seen: &Snapshot, pod: &Pod) -> Option<Use> {
         let usage = seen.usage.get(&pod.key)?;
         let serving = pod.spec.serving(&seen.tenancy.container)?;
@@ -103,9 +121,12 @@ impl Counted {
         if self.paired >= Some(usage.at) {
             return None;
         }
-        let active = self.at(usage.at)?;
+        let active = self.at(usage.at);
+        if active.is_none() && !(self.answered && self.asked >= Some(usage.at)) {
+            return None;
+        }
         self.paired = Some(usage.at);
-        Some(Use { at: usage.at, used: *used, active: Some(active) })
+        Some(Use { at: usage.at, used: *used, active })
     }
 }
 
@@ -113,7 +134,7 @@ impl Counted {
 /// measured. In the order of time, for one serving container each.
 ///
 /// # Errors
-/// One sentence: no pod is ready, none of them has such a page, or no memory was measured meanwhile.
+/// One sentence: no pod is ready, none of them has such a page, or no memory is measured.
 pub async fn measured(
     wire: &Wire,
     seen: &watch::Receiver<Arc<Snapshot>>,
@@ -126,6 +147,7 @@ pub async fn measured(
     let mut enough = std::pin::pin!(enough);
     let mut seen = seen.clone();
     let (mut answered, mut over) = (false, false);
+    let mut trouble = None;
     while !over {
         let next = Instant::now() + EVERY;
         let now = seen.borrow().clone();
@@ -137,19 +159,27 @@ pub async fn measured(
             let tunnel = all.remove(&pod.key).unwrap_or_default();
             async { (pod.key.clone(), ask(wire, &pod.key, page, tunnel).await) }
         });
-        let round: Vec<_> = stream::iter(asked).buffer_unordered(MOST).collect().await;
+        let round = stream::iter(asked).buffer_unordered(MOST).collect::<Vec<_>>();
+        let round = tokio::select! {
+            // The first is waited for: it says whether there is such a page.
+            () = &mut enough, if answered => break,
+            round = round => round,
+        };
         let at = now.dated(Timestamp::now());
-        let mut trouble = None;
         for (key, (mut counted, count)) in round {
+            counted.asked = Some(at);
             match count {
                 Ok(count) => {
-                    answered = true;
+                    (answered, counted.answered) = (true, true);
                     counted.counts.push((at, count));
                     counted.counts.retain(|(counted, _)| at.duration_since(*counted) < LATE);
                 }
                 Err(why) => trouble = Some(why),
             }
             all.insert(key, counted);
+        }
+        if let (Some(why), true) = (now.usage.freshness.trouble(), uses.is_empty()) {
+            return Err(format!("no memory is measured: {why}"));
         }
         if !answered {
             return Err(
@@ -178,9 +208,11 @@ pub async fn measured(
         }
     }
     if uses.is_empty() {
-        return Err("no memory was measured while the requests were counted: metrics-server measures it once in 15 s or \
-                    more, measure for longer"
-            .into());
+        let also = trouble.map_or_else(String::new, |why| format!("; and {why}"));
+        return Err(format!(
+            "no memory was measured while the requests were counted: metrics-server measures it once in 15 s or more, \
+             measure for longer{also}"
+        ));
     }
     uses.sort_by_key(|one| one.at);
     Ok(uses)
@@ -202,25 +234,36 @@ async fn ask(
         Err(failure) => return (counted, Err(failure.text)),
     };
     let place = format!("{page} of {}", pod.name);
-    let count = match request::get(tunnel.address(), "localhost", &page.path).await {
-        Ok(answer) if answer.status == 200 => {
-            let text = String::from_utf8_lossy(&answer.body);
-            active(&text).ok_or_else(|| {
-                format!("{place} is no status page of php-fpm: it names no `active processes`")
-            })
+    let count = match whole(tunnel.address(), &page.path).await {
+        Some((StatusCode::OK, text)) => active(&text)
+            .ok_or_else(|| format!("{place} is no status page of php-fpm: it names no `active processes`")),
+        Some((status, _)) => {
+            Err(format!("{place} is no status page of php-fpm: it answers {}", status.as_u16()))
         }
-        Ok(answer) => Err(format!("{place} is no status page of php-fpm: it answers {}", answer.status)),
-        Err(_) => {
+        None => {
             // Why is known once the connection is over.
             let _ = timeout(OVER, tunnel.connections().wait_for(|open| *open == 0)).await;
             Err(match tunnel.failure() {
                 Some(failure) => failure.text,
-                None => format!("{place} does not answer a request"),
+                None => format!("{place} does not answer a request in time, or not to its end"),
             })
         }
     };
     counted.tunnel = Some(tunnel);
     (counted, count)
+}
+
+/// What is answered there, and its text: none that was cut off counts.
+async fn whole(address: SocketAddr, path: &str) -> Option<(StatusCode, String)> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let request = Request::get(format!("http://{address}{path}")).header(header::HOST, "localhost");
+    let request = request.header(header::CONNECTION, "close").body(Empty::new()).ok()?;
+    let reading = async {
+        let (head, body) = client.request(request).await.ok()?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await.ok()?.to_bytes();
+        Some((head.status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    timeout(request::WITHIN, reading).await.ok().flatten()
 }
 
 #[cfg(test)]
@@ -232,13 +275,20 @@ mod tests {
         let text = "pool:                 www\nidle processes:       5\nactive processes:     3\ntotal processes:      8\n\
                     max active processes: 7\n";
         let json = r#"{"pool":"www","idle processes":5,"active processes":3,"max active processes":7}"#;
-        let metrics = "# TYPE phpfpm_active_processes gauge\nphpfpm_active_processes{pool=\"www\"} 2\n\
-                       phpfpm_active_processes{pool=\"api\"} 1\n";
+        let metrics = "# TYPE phpfpm_active_processes gauge\nphpfpm_active_processes{pool=\"www\"} 3 1700000000000\n\
+                       phpfpm_active_processes{pool=\"api\"} 1\nphpfpm_active_processes{pool=\"x\"} 1e99\n\
+                       phpfpm_active_processes_max 9\n";
         for page in [text, json, metrics] {
             assert_eq!(active(page), Some(2), "{page}");
         }
         assert_eq!(active("active processes: 0"), Some(0));
-        for none in ["", "<html>404</html>", "active processes: many", "{\"active processes\":null}"] {
+        for none in [
+            "",
+            "<html>404</html>",
+            "active processes: many",
+            "{\"active processes\":null}",
+            "active processes: 4294967295",
+        ] {
             assert_eq!(active(none), None, "{none}");
         }
     }

@@ -76,7 +76,7 @@ struct Cockpit {
 impl Cockpit {
     async fn opens(kubeconfig: &str, who: &str, node: &str, more: &str) -> Self {
         let settings = format!(
-            "operator = '{who}'\n[journal]\nlease = '2s'\n[platform]\nevery = '1h'\ningress-nodes = ['{node}']\n{more}"
+            "operator = '{who}'\n[journal]\nlease = '2s'\n[platform]\nshare = true\nevery = '1h'\ningress-nodes = ['{node}']\n{more}"
         );
         let config = Config::parse(&settings).expect("a configuration");
         let (wire, folder) = wire(kubeconfig).await;
@@ -281,16 +281,20 @@ fn a_cockpit_tells_and_commands_show_it() {
     let demo = Demo::database("--tenants 4 --nodes 3 --seed 7 --speed 1 --scenario edge-stale");
     // The namespace of the journals comes with the first run.
     let alone = demo.json(0, &["platform", "-o", "json"]);
+    assert_eq!(alone["looker"], json!({"by": "alone", "why": "`share` is not set"}));
+    const SHARED: [&str; 2] = ["--set", "platform.share=true"];
+    let shared = |more: &[&'static str]| [&SHARED[..], more].concat();
+    let alone = demo.json(0, &shared(&["platform", "-o", "json"]));
     assert_eq!(alone["looker"]["by"], "alone");
     assert_eq!(alone["looker"]["why"], "no cockpit that looks at the same has told what it sees");
     demo.run(0, &["scale", "acme", "+1", "--yes", "--reason", "a test"]);
-    let mut cockpit = demo.home.terminal(&demo.on(&[]), 120, 40);
+    let mut cockpit = demo.home.terminal(&demo.on(&SHARED), 120, 40);
     cockpit.wait_for("acme");
     cockpit.keys(":platform\r");
     cockpit.wait_for("which tells the other cockpits");
     let begun = std::time::Instant::now();
     let told = loop {
-        let told = demo.json(0, &["platform", "-o", "json"]);
+        let told = demo.json(0, &shared(&["platform", "-o", "json"]));
         if told["looker"]["by"] == "other" {
             break told;
         }
@@ -306,9 +310,9 @@ fn a_cockpit_tells_and_commands_show_it() {
         rows.iter().map(|row| (row["key"]["name"].to_string(), row["state"].to_string())).collect::<Vec<_>>()
     };
     assert_eq!(states(&told), states(&alone));
-    let (text, _) = demo.run(0, &["platform"]);
+    let (text, _) = demo.run(0, &shared(&["platform"]));
     assert!(text.contains("seen by alice") && text.contains("this program asks nothing itself"), "{text}");
-    let (text, _) = demo.run(0, &["doctor"]);
+    let (text, _) = demo.run(0, &shared(&["doctor"]));
     assert!(text.contains("a cockpit of yours may look at it for all"), "{text}");
     cockpit.keys("q");
 }

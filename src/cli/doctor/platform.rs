@@ -12,7 +12,7 @@ use crate::{
 
 /// Whether a cockpit of this user shares what it sees.
 pub(super) async fn shared(session: &Session, seen: &Snapshot) -> Vec<Found> {
-    if !session.has_platform() {
+    if !session.has_platform() || !session.config.platform.share {
         return Vec::new();
     }
     let platform = Platform::of(seen);

@@ -129,11 +129,9 @@ pub(super) fn all_faults(seen: &Snapshot, judged: &mut Judged) -> Vec<Fault> {
     if !judged.basis.as_ref().is_some_and(|basis| basis.is_that_of(seen, &known)) {
         *judged = Judged { basis: Some(Basis::of(seen, &known)), tenants: HashMap::default() };
     }
-    if judged.tenants.len() > seen.tenants.len() {
-        judged.tenants.retain(|name, _| seen.tenants.contains_key(name));
-    }
-    let mut all = Vec::new();
+    let (mut all, mut wanted) = (Vec::new(), 0);
     for tenant in seen.tenants.values().filter(|tenant| tenant.desired() > 0) {
+        wanted += 1;
         if let Some((of, holds, faults)) = judged.tenants.get(&tenant.name)
             && Arc::ptr_eq(of, tenant)
             && holds.at(seen.at)
@@ -144,6 +142,10 @@ pub(super) fn all_faults(seen: &Snapshot, judged: &mut Judged) -> Vec<Fault> {
         let (holds, faults) = tenant_faults(seen, &known, tenant);
         all.extend_from_slice(&faults);
         judged.tenants.insert(tenant.name.clone(), (tenant.clone(), holds, faults));
+    }
+    if judged.tenants.len() > wanted {
+        let wanted = |name: &TenantName| seen.tenants.get(name).is_some_and(|tenant| tenant.desired() > 0);
+        judged.tenants.retain(|name, _| wanted(name));
     }
     all
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, Component, ComponentKey, Facts, Found, Gauge, Looked, Spot};
 use crate::cluster::{
-    Freshness, Observation, Seen, Snapshot, Trouble, clocks::Dated, freshness, words::disturbs,
+    Freshness, Look, Observation, Seen, Snapshot, Trouble, clocks::Dated, freshness, words::disturbs,
 };
 
 /// The format that is written, and the only one that is read. Raised when facts are told otherwise.
@@ -21,7 +21,9 @@ const FORMAT: u32 = 1;
 const READINGS: usize = 60;
 /// Components and looks that are read at most.
 const COMPONENTS: usize = 5_000;
-const LOOKS: usize = 500_000;
+const LOOKS: usize = 100_000;
+/// Addresses of a name, or names of a certificate, that are read at most: many looks may have found the same.
+const NAMES: usize = 250;
 /// Bytes of one text that are read at most.
 const TEXT: usize = 4_096;
 
@@ -126,7 +128,12 @@ impl Sight {
             return Err(format!("what is seen takes {} KiB: too much to tell each other", bytes / 1024));
         }
         let looks: usize = written.looks.iter().map(|(_, looks)| looks.len()).sum();
-        if written.components.len() > COMPONENTS || looks > LOOKS {
+        let long = |found: &Found| match found {
+            Found::Names(Ok(all)) => all.len() > NAMES,
+            Found::Tls(Look::Presented(certificate, _)) => certificate.names.len() > NAMES,
+            Found::Names(Err(_)) | Found::Tls(_) | Found::Http(_) | Found::Untold(_) => false,
+        };
+        if written.components.len() > COMPONENTS || looks > LOOKS || written.found.iter().any(long) {
             return Err(damaged("it tells more than there can be".into()));
         }
         let mut all = Vec::with_capacity(looks);

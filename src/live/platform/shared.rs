@@ -22,7 +22,7 @@ use super::{
 use crate::{
     cluster::{
         Freshness, Key, LinkState, Observation, Seen, Snapshot,
-        platform::{ComponentKey, Duty, Looked, Looker, Platform, Sight, Spot},
+        platform::{Component, ComponentKey, Duty, Facts, Looked, Looker, Platform, Sight, Spot},
     },
     wire::Wire,
 };
@@ -36,8 +36,6 @@ const TOLD_EVERY: Duration = Duration::from_secs(15);
 const NEWS_EVERY: Duration = Duration::from_secs(2);
 /// ... and in not more than so many bytes a second.
 const BYTES_A_SECOND: usize = 32 * 1024;
-/// Everything is waited for this long before some of it is told.
-const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 /// What is told is good for so long: it may be missed three times.
 const GOOD_FOR: Duration = Duration::from_secs(50);
 /// Who is to look for all is waited for this long before one looks by oneself.
@@ -100,6 +98,17 @@ impl Gist {
 /// Nobody listens any more.
 struct Gone;
 
+/// Everything that is configured has been looked at, and every host at each place that answers: who reads it puts it in the
+/// place of what it saw itself.
+fn is_whole(seen: &Snapshot) -> bool {
+    let whole = |component: &Component| match component.status.as_deref().and_then(Facts::round) {
+        _ if component.link == Freshness::Connecting => false,
+        Some(round) => !component.link.is_live() || round.looked >= round.hosts,
+        None => true,
+    };
+    seen.is_ready() && !seen.platform.is_empty() && seen.platform.values().all(|one| whole(one))
+}
+
 /// What looks and tells, or reads.
 pub(super) struct Shared {
     configured: Configured,
@@ -112,8 +121,6 @@ pub(super) struct Shared {
     /// What looks, while this program does; it ends when it is dropped.
     looking: Option<JoinSet<()>>,
     looker: Looker,
-    /// Since when it tells the others.
-    telling: Option<Instant>,
     last: Option<LastTold>,
     /// So many bytes were too many to be told.
     too_large: Option<usize>,
@@ -137,7 +144,6 @@ impl Shared {
             heard: Heard::default(),
             looking: None,
             looker: Looker::Unknown,
-            telling: None,
             last: None,
             too_large: None,
         }
@@ -189,7 +195,7 @@ impl Shared {
         match duty {
             Duty::Look => self.tell(there),
             Duty::Undecided | Duty::Read(_) | Duty::Barred(_) => {
-                (self.telling, self.last, self.too_large) = (None, None, None);
+                (self.last, self.too_large) = (None, None);
             }
         }
         Ok(())
@@ -225,10 +231,8 @@ impl Shared {
 
     /// Tells the others what is seen, where it is time.
     fn tell(&mut self, now: Timestamp) {
-        let telling = *self.telling.get_or_insert_with(Instant::now);
         let seen = self.seen.borrow().clone();
-        let settled = seen.platform.values().all(|component| component.link != Freshness::Connecting);
-        if seen.platform.is_empty() || (!settled && telling.elapsed() < SETTLES_WITHIN) {
+        if !is_whole(&seen) {
             return;
         }
         let of = Gist::of(&seen);
