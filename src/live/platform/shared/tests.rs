@@ -59,7 +59,11 @@ fn key() -> ComponentKey {
 
 /// What shows one component, and so many names that were looked at.
 fn seen(names: usize) -> Snapshot {
-    let mut seen = Snapshot::default();
+    let sketch = crate::cluster::sketch("node w1\ntenant acme 1 on w1", Timestamp::now());
+    around(sketch.expect("a sketch"), names)
+}
+
+fn around(mut seen: Snapshot, names: usize) -> Snapshot {
     let component =
         Component::new(key()).failed(crate::cluster::Trouble::Refused, "is down", Timestamp::now());
     seen.observe(Observation::Platform(Seen::Put(key(), component)));
@@ -150,6 +154,9 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
     let mut eye = begin();
     eye.hears(there(Some(file("bob", "2", ago(1))))).await;
     eye.duty.send_replace(Duty::Look);
+    eye.seen.send_replace(Arc::new(around(Snapshot::default(), 3)));
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    assert!(!eye.told.has_changed().expect("it lives"), "the cluster is not read yet");
     eye.seen.send_replace(Arc::new(seen(3)));
     assert_eq!(eye.looker().await, Looker::ForAll);
     let times = async |eye: &mut Eye, seconds: u64| {
