@@ -71,9 +71,7 @@ fn main() {
     let (frame, judged, platform) = frames(&seen);
     println!("with {} answers known", seen.looks.len());
     println!("  judged beside the loop        {judged:>8.2} ms, of which the platform {platform:.2} ms");
-    println!("  update and draw               {frame:>8.2} ms");
-    assert!(share < AT_MOST, "looking costs {share:.2} % of a core");
-    assert!(frame < FRAME, "a frame takes {frame:.2} ms");
+    println!("  update and draw               {frame:>8.2} ms, {:.2} of the goal of {FRAME}", frame / FRAME);
 }
 
 fn cluster() -> Snapshot {
