@@ -3,6 +3,13 @@
 use super::{Drill, Stage, nothing, step};
 use crate::demo::Scenario;
 
+/// The last stage where one member was started first.
+const ALL_BACK: Stage = Stage {
+    what: "all three members are in the component",
+    hint: "the others join by themselves: wait until all three are there",
+    done: |site| site.members_ready() == 3,
+};
+
 pub(super) const WRITER_LOST: Drill = Drill {
     name: "writer-lost",
     about: "The member of the database that takes the writes is lost.",
@@ -131,11 +138,7 @@ pub(super) const NO_QUORUM: Drill = Drill {
             hint: "R shows the recovery sheet: what is known, who goes first, and the commands. Read it to its end; c copies it for the colleague at the machines, who runs it",
             done: |site| site.members_ready() > 0,
         },
-        Stage {
-            what: "all three members are in the component",
-            hint: "the others join by themselves: wait until all three are there",
-            done: |site| site.members_ready() == 3,
-        },
+        ALL_BACK,
     ],
     minutes: 30,
     model: &[
@@ -175,11 +178,7 @@ pub(super) const ALL_DOWN: Drill = Drill {
             hint: "no member serves, and which of them is furthest is not known. R shows the recovery sheet: what is to be read on each machine before any is started; c copies it for the colleague there, who runs it",
             done: |site| site.members_ready() > 0,
         },
-        Stage {
-            what: "all three members are in the component",
-            hint: "the others join by themselves: wait until all three are there",
-            done: |site| site.members_ready() == 3,
-        },
+        ALL_BACK,
     ],
     minutes: 30,
     model: &[
