@@ -124,11 +124,9 @@ slim! {
     }
     OwnerReference { kind: String, name: String, uid: String, controller: bool }
 
-    // What is left of an object that could not be read.
+    // What is left of an object that could not be read, and all that is read of the metadata of a measurement.
     Stub { metadata: StubMeta }
     StubMeta { name: String, namespace: String, resource_version: String }
-    // What says whose a measurement is.
-    MeasuredMeta { name: String, namespace: String }
 
     Pod { metadata: Meta, spec: PodSpec, status: PodStatus }
     PodSpec {
@@ -480,9 +478,9 @@ slim! {
     }
     Series { count: i64, last_observed_time: Option<Timestamp> }
 
-    PodMetrics { metadata: MeasuredMeta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
+    PodMetrics { metadata: StubMeta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
     ContainerMetrics { name: String, usage: Used }
-    NodeMetrics { metadata: MeasuredMeta, timestamp: Option<Timestamp>, usage: Used }
+    NodeMetrics { metadata: StubMeta, timestamp: Option<Timestamp>, usage: Used }
     Used { cpu: Option<IntOrText>, memory: Option<IntOrText> }
 }
 

@@ -95,8 +95,6 @@ struct Counted {
     counts: Vec<(Timestamp, u32)>,
     /// It has answered at least once.
     answered: bool,
-    /// When it was last asked.
-    asked: Option<Timestamp>,
     paired: Option<Timestamp>,
 }
 
@@ -112,9 +110,9 @@ impl Counted {
         (n > 0).then(|| sum / f64::from(n))
     }
 
-    /// Takes in what memory was measured to be used, once. A pod that answers otherwise and not now may be too busy to: its
+    /// Takes in what memory was measured to be used, once; the pods were last asked at `asked`. A pod that answers otherwise and not now may be too busy to: its
     /// memory counts without a number of requests.
-    fn pair(&mut self, seen: &Snapshot, pod: &Pod) -> Option<Use> {
+    fn pair(&mut self, seen: &Snapshot, pod: &Pod, asked: Timestamp) -> Option<Use> {
         let usage = seen.usage.get(&pod.key)?;
         let serving = pod.spec.serving(&seen.tenancy.container)?;
         let (_, used) = usage.containers.get(&serving.name)?;
@@ -122,7 +120,7 @@ impl Counted {
             return None;
         }
         let active = self.at(usage.at);
-        if active.is_none() && !(self.answered && self.asked >= Some(usage.at)) {
+        if active.is_none() && !(self.answered && asked >= usage.at) {
             return None;
         }
         self.paired = Some(usage.at);
@@ -167,7 +165,6 @@ pub async fn measured(
         };
         let at = now.dated(Timestamp::now());
         for (key, (mut counted, count)) in round {
-            counted.asked = Some(at);
             match count {
                 Ok(count) => {
                     (answered, counted.answered) = (true, true);
@@ -200,7 +197,7 @@ pub async fn measured(
             };
             let now = seen.borrow_and_update().clone();
             for pod in &pods {
-                uses.extend(all.get_mut(&pod.key).and_then(|counted| counted.pair(&now, pod)));
+                uses.extend(all.get_mut(&pod.key).and_then(|counted| counted.pair(&now, pod, at)));
             }
             if !more {
                 break;

@@ -103,26 +103,38 @@ fn settled(seen: &Snapshot, plan: &Plan) -> Snapshot {
                 key: Key::new(next.namespace.clone(), name.as_str()),
                 uid: name.as_str().into(),
                 owner: next.owner.clone(),
-                labels: next.labels.clone(),
-                spec: next.spec.clone(),
                 node: landing.node.clone(),
-                phase: Phase::Running,
-                ready: true,
                 ready_since: Some(now()),
-                unschedulable: None,
-                finalizers: vec![],
-                held_up: None,
-                resize: None,
-                created: now(),
-                deleting: None,
-                kept: None,
-                deletion_cost: 0,
-                containers: vec![],
+                ..blank(&next)
             };
             after.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
         }
     }
     after
+}
+
+/// A pod that runs, on no node.
+fn blank(like: &Incoming) -> Pod {
+    Pod {
+        key: Key::new(like.namespace.clone(), "x"),
+        uid: "x".into(),
+        owner: None,
+        labels: like.labels.clone(),
+        spec: like.spec.clone(),
+        node: None,
+        phase: Phase::Running,
+        ready: true,
+        ready_since: None,
+        unschedulable: None,
+        finalizers: vec![],
+        held_up: None,
+        resize: None,
+        created: now(),
+        deleting: None,
+        kept: None,
+        deletion_cost: 0,
+        containers: vec![],
+    }
 }
 
 fn made(plan: &Plan) -> Vec<(About, Change)> {

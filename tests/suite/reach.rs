@@ -107,6 +107,16 @@ fn world() -> World {
     }
 }
 
+/// The same with a certificate for the host of acme.
+fn certified() -> World {
+    let mut world = world();
+    world.ingresses[0]["spec"]["tls"] = json!([{"hosts": ["acme.example.test"], "secretName": "acme-tls"}]);
+    let mut certificate = capture("certificate.healthy")["items"][0].clone();
+    certificate["metadata"]["namespace"] = "acme".into();
+    world.certificates = vec![certificate];
+    world
+}
+
 impl World {
     fn seen(&self) -> Snapshot {
         let (mut seen, at) = (self.seen.clone(), self.seen.at);
@@ -471,11 +481,7 @@ fn the_ways_are_worked_out_again_when_what_they_rest_on_changes_and_only_then() 
 
 #[test]
 fn what_was_judged_is_told_again_only_as_long_as_it_holds() {
-    let mut world = world();
-    world.ingresses[0]["spec"]["tls"] = json!([{"hosts": ["acme.example.test"], "secretName": "acme-tls"}]);
-    let mut certificate = capture("certificate.healthy")["items"][0].clone();
-    certificate["metadata"]["namespace"] = "acme".into();
-    world.certificates = vec![certificate];
+    let mut world = certified();
     let seen = world.seen();
     assert_eq!(told(&seen), vec![]);
     let ends = Chain::until(&seen, &seen.tenants[&TenantName::from("acme")]).expect("it is known");
@@ -610,11 +616,7 @@ fn the_recorded_objects_of_a_real_server_are_read() {
 
 #[test]
 fn a_recording_tells_the_ways_as_they_were() {
-    let mut world = world();
-    world.ingresses[0]["spec"]["tls"] = json!([{"hosts": ["acme.example.test"], "secretName": "acme-tls"}]);
-    let mut certificate = capture("certificate.healthy")["items"][0].clone();
-    certificate["metadata"]["namespace"] = "acme".into();
-    world.certificates = vec![certificate];
+    let mut world = certified();
     let whole = world.seen();
     world.services[0]["spec"]["ports"] = json!([{"name": "web", "port": 8080}]);
     world.classes.push(class("second", "example.test/second", LATE, true));

@@ -37,6 +37,7 @@ fn milder(link: Link) -> Link {
 }
 
 /// What is worked out once for all ways of a snapshot.
+#[derive(Clone, Debug)]
 struct Known {
     outside: Arc<Outside>,
     endpoints: Arc<Endpoints>,
@@ -50,6 +51,13 @@ impl Known {
             endpoints: seen.outside.endpoints(seen),
             front: seen.outside.front(seen),
         }
+    }
+
+    /// Whether nothing of it was worked out again.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.outside, &other.outside)
+            && Arc::ptr_eq(&self.endpoints, &other.endpoints)
+            && Arc::ptr_eq(&self.front, &other.front)
     }
 }
 
@@ -75,9 +83,7 @@ pub(super) struct Judged {
 /// What the ways to all tenants are judged by, as it was then. What the ways themselves rest on is in them.
 #[derive(Debug)]
 struct Basis {
-    outside: Arc<Outside>,
-    endpoints: Arc<Endpoints>,
-    front: Arc<Front>,
+    known: Known,
     classes: OrdMap<Arc<str>, Arc<IngressClass>>,
     unread_classes: OrdMap<Arc<str>, Arc<str>>,
     unread_slices: OrdMap<Key, Arc<str>>,
@@ -96,9 +102,7 @@ impl Basis {
     fn of(seen: &Snapshot, known: &Known) -> Self {
         let classes = &seen.ingress_classes;
         Self {
-            outside: known.outside.clone(),
-            endpoints: known.endpoints.clone(),
-            front: known.front.clone(),
+            known: known.clone(),
             classes: classes.items.clone(),
             unread_classes: classes.unreadable.clone(),
             unread_slices: seen.endpoint_slices.unreadable.clone(),
@@ -108,9 +112,7 @@ impl Basis {
 
     /// Whether it is the same in a snapshot.
     fn is_that_of(&self, seen: &Snapshot, known: &Known) -> bool {
-        Arc::ptr_eq(&self.outside, &known.outside)
-            && Arc::ptr_eq(&self.endpoints, &known.endpoints)
-            && Arc::ptr_eq(&self.front, &known.front)
+        self.known.is(known)
             && self.classes.ptr_eq(&seen.ingress_classes.items)
             && self.unread_classes.ptr_eq(&seen.ingress_classes.unreadable)
             && self.unread_slices.ptr_eq(&seen.endpoint_slices.unreadable)

@@ -235,13 +235,19 @@ impl Shared {
         if !is_whole(&seen) {
             return;
         }
-        let of = Gist::of(&seen);
-        if let Some(last) = &self.last {
+        let since = |last: &LastTold| {
             let pause = Duration::from_secs_f64(last.bytes as f64 / BYTES_A_SECOND as f64).max(NEWS_EVERY);
-            let pause = if last.of.is_still(&of) { pause.max(TOLD_EVERY) } else { pause };
-            if last.at.elapsed() < pause {
-                return;
-            }
+            (last.at.elapsed(), pause)
+        };
+        // Whether there is news is a judgement of all of it: it is asked for only once news might be told.
+        let since = self.last.as_ref().map(since);
+        if since.is_some_and(|(passed, pause)| passed < pause) {
+            return;
+        }
+        let of = Gist::of(&seen);
+        let is_news = self.last.as_ref().is_none_or(|last| !last.of.is_still(&of));
+        if !is_news && since.is_some_and(|(passed, _)| passed < TOLD_EVERY) {
+            return;
         }
         let Sharing { who, session, .. } = &self.sharing;
         let mut bytes = packed(&Sight::text(&seen, who, session, now));

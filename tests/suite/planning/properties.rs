@@ -167,26 +167,3 @@ proptest! {
         prop_assert_eq!(all(&mut board), before);
     }
 }
-
-fn blank(like: &Incoming) -> Pod {
-    Pod {
-        key: Key::new(like.namespace.clone(), "x"),
-        uid: "x".into(),
-        owner: None,
-        labels: like.labels.clone(),
-        spec: like.spec.clone(),
-        node: None,
-        phase: Phase::Running,
-        ready: true,
-        ready_since: None,
-        unschedulable: None,
-        finalizers: vec![],
-        held_up: None,
-        resize: None,
-        created: now(),
-        deleting: None,
-        kept: None,
-        deletion_cost: 0,
-        containers: vec![],
-    }
-}
