@@ -38,16 +38,21 @@ fn press(terminal: &mut Terminal, steps: &[Step]) {
         while step.keys == "y" && !terminal.shows_within(Duration::from_secs(1), answered) {
             terminal.keys(step.keys);
         }
-        let Some(next) = steps.get(at + 1).filter(|_| step.keys != "y" && step.keys.len() == 1) else {
-            continue;
-        };
+        // What is typed into a form is not typed outside of it.
+        let again = step.keys != "y" && (step.keys.len() == 1 || step.keys.starts_with(['g', ':', '/']));
+        let Some(next) = steps.get(at + 1).filter(|_| again) else { continue };
         for _ in 0..3 {
             if terminal.shows_within(AGAIN, |screen| screen.contains(next.see)) {
                 break;
             }
-            if !terminal.screen().contains("esc cancel") {
-                terminal.keys(step.keys);
+            let screen = terminal.screen();
+            eprintln!("{} led to no {:?} yet:\n{screen}", step.keys.escape_debug(), next.see);
+            if step.keys.len() > 1 {
+                terminal.keys("\u{1b}");
+            } else if screen.contains("esc cancel") {
+                continue;
             }
+            terminal.keys(step.keys);
         }
     }
 }
