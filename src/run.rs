@@ -20,6 +20,7 @@ mod journal;
 mod lease;
 mod local;
 mod log;
+mod moment;
 mod perform;
 mod reading;
 mod rehearse;
