@@ -109,7 +109,7 @@ pub(super) fn follow_shared(
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let Some(sharing) = configured.sharing.clone() else {
-        let alone = Observation::Looker(Looker::Alone { why: "`share` is not set".into() });
+        let alone = Observation::Looker(Looker::Alone { why: "`share` is false".into() });
         let tell = into.clone();
         let mut tasks = follow(configured, Some(wire), seen, into);
         tasks.spawn(async move { tell.send(alone).await.unwrap_or_default() });
