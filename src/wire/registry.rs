@@ -4,7 +4,7 @@
 //!
 //! Used by the rehearsal of a plan with another image, and by `live`, which asks now and then for the images that run. A
 //! login is sent only where one is configured for that registry, when it says 401, over TLS, and once; one that was refused
-//! not again for an hour. Everybody else is asked as nobody, with an anonymous token where it hands one out.
+//! not again for an hour. Of several that a pull secret has for it, one is tried after another. Everybody else is asked as nobody, with an anonymous token where it hands one out.
 //!
 //! Source: the distribution specification (`HEAD /v2/NAME/manifests/REFERENCE`). As container runtimes do, loopback addresses
 //! are spoken to without TLS.
@@ -23,7 +23,7 @@ use futures::future::BoxFuture;
 use http::{Method, StatusCode, header::HeaderMap};
 use tokio::time::timeout;
 
-pub use login::{Login, pull_login};
+pub use login::{Login, pull_logins};
 use named::Named;
 pub use named::host_of;
 use way::{PATIENCE, Stop, Way};
@@ -96,7 +96,7 @@ pub enum Lacking {
     Unread(String),
 }
 
-type Look = dyn Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>> + Send + Sync;
+type Look = dyn Fn(String, String) -> BoxFuture<'static, Result<Vec<Login>, Lacking>> + Send + Sync;
 
 /// The registry that is configured: how it is asked, and as whom. Any other is asked as nobody.
 #[derive(Clone, Default)]
@@ -109,7 +109,7 @@ struct Configured {
 }
 
 impl Configured {
-    async fn who(&self, image: &str, namespace: &str) -> Result<Option<Login>, Lacking> {
+    async fn who(&self, image: &str, namespace: &str) -> Result<Vec<Login>, Lacking> {
         let look = (self.login)(namespace.to_owned(), image.to_owned());
         let slow = |_| format!("its login could not be read within {} s", PATIENCE.as_secs());
         timeout(PATIENCE, look).await.map_err(slow).map_err(Lacking::Unread)?
@@ -127,7 +127,7 @@ impl Registries {
     pub fn new(
         host: String,
         place: Place,
-        login: impl Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>>
+        login: impl Fn(String, String) -> BoxFuture<'static, Result<Vec<Login>, Lacking>>
         + Send
         + Sync
         + 'static,
@@ -150,7 +150,7 @@ impl Registries {
         let named = Named::of(image);
         match self.0.as_ref().filter(|known| known.host == named.host) {
             Some(known) => Way::to(&named, &known.place, known.who(image, namespace).await),
-            None => Way::to(&named, &Place::default(), Ok(None)),
+            None => Way::to(&named, &Place::default(), Ok(Vec::new())),
         }
     }
 

@@ -155,7 +155,7 @@ fn configured(at: SocketAddr, password: &'static str, of_nodes: bool) -> Registr
             if of_nodes { "the login in the pull secret acme/registry" } else { "the configured login" };
         let password = SecretString::from(password);
         let login = Login { user: "puller".into(), password, whose: whose.into(), of_nodes };
-        async move { Ok(Some(login)) }.boxed()
+        async move { Ok(vec![login]) }.boxed()
     })
 }
 
@@ -199,6 +199,7 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
     let found = unusable.ask(&image, None, "acme").await;
     assert_eq!(found, Answer::Barred("the pull secret acme/registry names none".into()));
     assert_eq!(unusable.ask(&format!("{at}/app:1"), None, "acme").await, has(at));
+    of_several(at).await;
 }
 
 /// The registry there under another name, and at that address.
@@ -207,7 +208,7 @@ fn elsewhere(base: String) -> Registries {
     Registries::new("r.test".into(), place, |_, _| {
         let (user, password) = ("puller".into(), SecretString::from("s3cret"));
         let login = Login { user, password, whose: "the pull secret".into(), of_nodes: true };
-        async move { Ok(Some(login)) }.boxed()
+        async move { Ok(vec![login]) }.boxed()
     })
 }
 
@@ -263,7 +264,7 @@ async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
         "{answer:?}"
     );
     let place = Place { authority: Some("/nowhere/house.pem".into()), base: None };
-    let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(None) }.boxed());
+    let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(Vec::new()) }.boxed());
     let answer = typo.alive(&image, "acme").await;
     assert!(matches!(&answer, Alive::Unasked(why) if why.contains("/nowhere/house.pem")), "{answer:?}");
 }
