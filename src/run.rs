@@ -80,6 +80,13 @@ pub struct Access {
     pub lease_seconds: u32,
 }
 
+impl Access {
+    /// The same for a rehearsal of many plans: what a registry has answered once is not asked again.
+    fn remembering(&self) -> Self {
+        Self { registries: self.registries.remembering(), ..self.clone() }
+    }
+}
+
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
