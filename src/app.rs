@@ -141,7 +141,7 @@ struct World {
     /// What was said of it ...
     judgement: Judgement,
     /// ... with what is predicted.
-    findings: Vec<Finding>,
+    findings: Arc<[Finding]>,
     runs: Vec<RunSeen>,
     campaigns: Vec<CampaignSeen>,
     unreadable: Vec<String>,
@@ -242,7 +242,7 @@ impl App {
             theme,
             seen: nothing.seen.clone(),
             judgement: nothing,
-            findings: Vec::new(),
+            findings: Arc::default(),
             runs: Vec::new(),
             campaigns: Vec::new(),
             unreadable: Vec::new(),

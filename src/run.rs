@@ -20,6 +20,7 @@ mod journal;
 mod lease;
 mod local;
 mod log;
+mod moment;
 mod perform;
 mod reading;
 mod rehearse;
@@ -77,6 +78,13 @@ pub struct Access {
     pub registries: Registries,
     /// How long a lease is good without being renewed, in seconds.
     pub lease_seconds: u32,
+}
+
+impl Access {
+    /// The same for a rehearsal of many plans: what a registry has answered once is not asked again.
+    fn remembering(&self) -> Self {
+        Self { registries: self.registries.remembering(), ..self.clone() }
+    }
 }
 
 /// Who acts.

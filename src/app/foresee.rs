@@ -56,7 +56,7 @@ pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
 pub(super) fn judge(app: &mut App) {
     let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
     let world = &app.world;
-    let found = world.judgement.findings.to_vec();
+    let found = world.judgement.findings.clone();
     let elsewhere = whatif::findings(ranking);
     app.world.findings = run::told(found, &world.seen, &world.runs, &world.unreadable, elsewhere);
 }

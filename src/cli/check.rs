@@ -52,7 +52,7 @@ fn one_line(text: &str) -> String {
 fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let all = run::runs(snapshot);
     let lent = run::Lent::of(&all);
-    let mut found = run::told(findings(snapshot), snapshot, &all, unreadable, Vec::new());
+    let mut found = run::told(findings(snapshot).into(), snapshot, &all, unreadable, Vec::new()).to_vec();
     // Who drives the run knows; one that nobody drives has a line of its own.
     found.retain(|finding| !lent.tells(finding, snapshot));
     let database = Database::of(snapshot);

@@ -2,7 +2,7 @@
 
 mod plain;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clap::Args;
 
@@ -101,10 +101,10 @@ pub(super) async fn tell(mut session: Session, form: Form) -> Result<(), Failure
 }
 
 /// Everything that is wrong, the worst first.
-pub(super) fn wrong(session: &Session, snapshot: &Snapshot, runs: &[RunSeen]) -> Vec<Finding> {
+pub(super) fn wrong(session: &Session, snapshot: &Snapshot, runs: &[RunSeen]) -> Arc<[Finding]> {
     let ranking = whatif::worst(snapshot).unwrap_or_default();
     let unreadable = session.unreadable_journals(snapshot);
-    run::told(findings(snapshot), snapshot, runs, &unreadable, whatif::findings(&ranking))
+    run::told(findings(snapshot).into(), snapshot, runs, &unreadable, whatif::findings(&ranking))
 }
 
 fn status<'a>(

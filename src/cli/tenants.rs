@@ -44,7 +44,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
     let runs = session.runs(&snapshot);
-    let findings = run::told(findings(&snapshot), &snapshot, &runs, &[], Vec::new());
+    let findings = run::told(findings(&snapshot).into(), &snapshot, &runs, &[], Vec::new());
     let lent = run::Lent::of(&runs);
     let all = snapshot.tenants.values();
     let tenants: Vec<_> = all.map(|t| tenant(&snapshot, t, lent.wanted(t), &findings)).collect();

@@ -15,6 +15,7 @@ use super::{Endpoint, Freshness, Key, LinkState, Snapshot, clocks::Dated, words:
 mod counter;
 mod derived;
 pub mod edge;
+mod fit;
 pub mod floating;
 pub mod look;
 mod looker;
@@ -31,11 +32,11 @@ pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
 pub use look::{Asked, Found, Looked, Reply, Spot};
-pub use looker::{Duty, Looker};
+pub use looker::{Duty, Looker, Telling};
 pub use loss::{PlatformLoss, lost_with, machines, runs_on};
 pub use node::IngressNodeFacts;
 pub use registry::RegistryFacts;
-pub use sight::Sight;
+pub use sight::{Known, Sight};
 
 /// What a component is. In the order of the way from a client to the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! How this program shares what it sees around with those that look at the same: as a cockpit, which may look for all, or as a
 //! command, which only listens.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -12,7 +12,10 @@ use tokio::{
 
 use super::shared::{operator, session};
 use crate::{
-    cluster::{Key, fnv1a, platform::Duty},
+    cluster::{
+        Key, fnv1a,
+        platform::{Duty, Telling},
+    },
     config::{self, Config},
     live::{Scope, platform::Sharing},
     run::{Candidate, Who},
@@ -21,7 +24,7 @@ use crate::{
 
 /// How long it may take to give the Lease back when the cockpit is left.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
-/// Settings that tell who asks, and not what is looked at.
+/// Settings that tell who asks, and not what is looked at; whether there is a login counts.
 const WHO_ASKS: [&str; 2] = ["user", "password"];
 /// Settings that name a file of authorities.
 const AUTHORITIES: [&str; 2] = ["ca", "tls-ca"];
@@ -62,10 +65,10 @@ pub fn listening(config: &Config) -> Scope {
     scope
 }
 
-type Told = watch::Receiver<Option<Arc<[u8]>>>;
+type Told = watch::Receiver<Telling>;
 
 fn sharing(config: &Config, duty: watch::Receiver<Duty>) -> (Sharing, Told) {
-    let (tell, told) = watch::channel(None);
+    let (tell, told) = watch::channel(Telling::Nothing);
     let place = Key::new(config.journal.namespace.as_str(), name(config));
     (Sharing { place, who: operator(config), session: session(), duty, tell }, told)
 }
@@ -99,14 +102,14 @@ fn name(config: &Config) -> String {
 fn alike(settings: &mut Value) {
     match settings {
         Value::Object(all) => {
-            all.retain(|name, _| !WHO_ASKS.contains(&name.as_str()));
             for (name, value) in all {
-                match value.as_str().filter(|_| AUTHORITIES.contains(&name.as_str())) {
-                    Some(file) => {
+                match value.as_str() {
+                    _ if WHO_ASKS.contains(&name.as_str()) => *value = (!value.is_null()).into(),
+                    Some(file) if AUTHORITIES.contains(&name.as_str()) => {
                         let read = fs::read(config::at_home(Path::new(file)));
                         *value = read.map_or(Value::Null, |read| fnv1a(read).into());
                     }
-                    None => alike(value),
+                    _ => alike(value),
                 }
             }
         }
@@ -142,6 +145,8 @@ mod tests {
         assert_eq!(first, redis("10.0.0.1", "bob", &same));
         assert_ne!(first, redis("10.0.0.2", "alice", &one));
         assert_ne!(first, redis("10.0.0.1", "alice", &other));
+        let login = format!("[[platform.redis]]\nname = 'r'\naddress = '10.0.0.1'\ntls-ca = '{one}'");
+        assert_ne!(first, named(&login), "who has no login may see less");
         let edge = "[[platform.edges]]\nname = 'e'\naddress = '10.0.0.1'";
         assert_ne!(named(edge), named(&format!("namespace = 'acme'\n{edge}")));
         assert_ne!(named(edge), named(&format!("[platform]\nprobes = 3\n{edge}")));

@@ -34,7 +34,7 @@ pub struct Platform {
     /// The port at which it listens on every node of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<Port>,
-    /// One cockpit looks for all that are set so.
+    /// One cockpit looks for all that look at the same.
     pub share: bool,
     /// Looks a second at most.
     pub probes: Probes,
@@ -78,7 +78,7 @@ impl Default for Platform {
             floating: None,
             ingress_nodes: Vec::new(),
             node_port: None,
-            share: false,
+            share: true,
             probes: Probes(10),
             every: Span(Duration::from_secs(60)),
             path: UrlPath("/robots.txt".into()),

@@ -341,8 +341,8 @@ pub const SECTIONS: &[Section] = &[
             ),
             with_default(
                 "share",
-                "One cockpit looks for all that are set so, and the others show what it tells: only where all of them can see \
-                 the same (`help platform`). Otherwise each looks by itself.",
+                "One cockpit looks for all that look at the same, and the others show what it tells (`help platform`). With false \
+                 each looks by itself.",
             ),
             with_default("probes", "Looks a second at most, at all edges, nodes and names together."),
             with_default("every", "Each host is looked at not more often than this at each place."),

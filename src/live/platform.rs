@@ -17,7 +17,7 @@ mod shared;
 mod stores;
 mod stub;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -28,12 +28,12 @@ use super::registry::{ConfiguredRegistry, registries};
 use crate::{
     cluster::{
         Observation, Snapshot,
-        platform::{Around, ComponentKey, ComponentKind, Looked, Looker, Spot},
+        platform::{Around, ComponentKey, ComponentKind, Known, Looker},
     },
     wire::Wire,
 };
 pub use endpoint::Place as StorePlace;
-use endpoint::{Components, known_of};
+use endpoint::known_of;
 use poller::Poller;
 pub(super) use shared::News;
 use shared::Shared;
@@ -88,20 +88,6 @@ impl Configured {
     }
 }
 
-/// What is known of the platform around, dated by this machine's clock: whoever goes over to looking begins with it.
-#[derive(Debug, Default)]
-struct Known {
-    components: Components,
-    looks: HashMap<Spot, Looked>,
-}
-
-impl Known {
-    fn of(seen: &Snapshot) -> Self {
-        let (components, looks) = seen.known_around();
-        Self { components: components.into_iter().collect(), looks: looks.into_iter().collect() }
-    }
-}
-
 /// Observes the platform around by itself until the receiver is gone or the returned tasks are dropped. The hosts are those
 /// that lead to tenants in the newest snapshot.
 pub fn follow(
@@ -123,7 +109,7 @@ pub(super) fn follow_shared(
     into: mpsc::Sender<Observation>,
 ) -> JoinSet<()> {
     let Some(sharing) = configured.sharing.clone() else {
-        let alone = Observation::Looker(Looker::Alone { why: "`share` is not set".into() });
+        let alone = Observation::Looker(Looker::Alone { why: "`share` is false".into() });
         let tell = into.clone();
         let mut tasks = follow(configured, Some(wire), seen, into);
         tasks.spawn(async move { tell.send(alone).await.unwrap_or_default() });
@@ -145,8 +131,8 @@ fn look(
     let mut tasks = JoinSet::new();
     if !configured.stores.is_empty() {
         let known = known.components.clone();
-        let mut stores = stores::follow_known(configured.stores.clone(), known, wire.clone(), into.clone());
-        tasks.spawn(async move { while stores.join_next().await.is_some() {} });
+        let stores = stores::follow_known(configured.stores.clone(), known, wire.clone(), into.clone());
+        tasks.spawn(joined(stores));
     }
     if let Some((of, every)) = &configured.registry {
         let at = of.place.base.clone().unwrap_or_else(|| of.host.clone());
@@ -161,4 +147,15 @@ fn look(
         tasks.spawn(Poller::new(configured.clone(), known, seen, into).run());
     }
     tasks
+}
+
+/// Waits until all are done. One that panics takes the others with it: whoever waits is to know.
+async fn joined(mut tasks: JoinSet<()>) {
+    while let Some(done) = tasks.join_next().await {
+        if let Err(why) = done
+            && let Ok(panic) = why.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
 }

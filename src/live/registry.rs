@@ -11,7 +11,7 @@ use crate::{
     cluster::Key,
     wire::{
         Wire,
-        registry::{Lacking, Login, Place, Registries, pull_login},
+        registry::{Lacking, Login, Place, Registries, pull_logins},
     },
 };
 
@@ -65,9 +65,9 @@ async fn login(
     wire: Option<Wire>,
     namespace: String,
     image: String,
-) -> Result<Option<Login>, Lacking> {
+) -> Result<Vec<Login>, Lacking> {
     match &*by {
-        AskedBy::Nobody => Ok(None),
+        AskedBy::Nobody => Ok(Vec::new()),
         AskedBy::Unread(why) => Err(Lacking::Unread(why.clone())),
         AskedBy::User(user, password) => {
             let password = match password {
@@ -77,13 +77,13 @@ async fn login(
                 }
             };
             let whose = format!("the configured login of {user}");
-            Ok(Some(Login { user: user.clone(), password, whose, of_nodes: false }))
+            Ok(vec![Login { user: user.clone(), password, whose, of_nodes: false }])
         }
         AskedBy::PullSecret(place, name) => {
             let key = Key::new(place.clone().unwrap_or_else(|| namespace.as_str().into()), name.clone());
             let data = fetch(wire.as_ref(), &key, PULL).await.map_err(Lacking::Unread)?;
             let text = data.expose_secret().as_bytes();
-            pull_login(&key.to_string(), text, &image).map(Some).map_err(Lacking::Unusable)
+            pull_logins(&key.to_string(), text, &image).map_err(Lacking::Unusable)
         }
     }
 }

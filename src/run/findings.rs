@@ -1,6 +1,6 @@
 //! What runs and their journals add to what is found: once, for the screens and for the command line.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{RunSeen, campaign, unreadable};
 use crate::{
@@ -44,7 +44,10 @@ impl Lent {
     /// run gives back.
     fn explains<'a>(&self, finding: &Finding, seen: &'a Snapshot) -> Option<(&'a Tenant, u32)> {
         let Subject::Tenant(name) = &finding.subject else { return None };
-        let tenant = seen.tenants.get(name).filter(|_| finding.rule == UNDER_FLOOR)?;
+        if self.0.is_empty() || finding.rule != UNDER_FLOOR {
+            return None;
+        }
+        let tenant = seen.tenants.get(name)?;
         Some((tenant, self.back(tenant)?))
     }
 
@@ -62,23 +65,23 @@ impl Lent {
 /// What is found of the cluster, with what the runs and the journals that cannot be read add to it and what is found
 /// `elsewhere`, in the one order of [`crate::cluster::findings`].
 pub fn told(
-    found: Vec<Finding>,
+    found: Arc<[Finding]>,
     seen: &Snapshot,
     runs: &[RunSeen],
     unreadable: &[String],
     mut elsewhere: Vec<Finding>,
-) -> Vec<Finding> {
+) -> Arc<[Finding]> {
     elsewhere.extend(unreadable.iter().map(|sentence| of_journal(sentence)));
-    merged(held(found, seen, runs), elsewhere)
+    let lent = Lent::of(runs);
+    if elsewhere.is_empty() && lent.0.is_empty() {
+        return found;
+    }
+    merged(held(found.to_vec(), seen, &lent), elsewhere).into()
 }
 
 /// A tenant that asks for fewer replicas than the floor because an unfinished run holds it there says so. It stays a
 /// warning: the loss of what is left takes it down, whoever has asked for that.
-fn held(mut found: Vec<Finding>, seen: &Snapshot, runs: &[RunSeen]) -> Vec<Finding> {
-    if !found.iter().any(|f| f.rule == UNDER_FLOOR) {
-        return found;
-    }
-    let lent = Lent::of(runs);
+fn held(mut found: Vec<Finding>, seen: &Snapshot, lent: &Lent) -> Vec<Finding> {
     for finding in &mut found {
         if let Some((tenant, back)) = lent.explains(finding, seen) {
             let now = count(tenant.desired() as usize, "replica");

@@ -10,7 +10,7 @@ use std::{
         Mutex,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream};
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use super::{
     Holder,
     journal::{MANAGED_BY, RUN},
+    moment::Moment,
     perform::{Failure, Writer},
 };
 
@@ -69,22 +70,7 @@ pub(super) struct Leases {
 #[derive(Clone)]
 struct Kept {
     lease: Lease,
-    marked: Mark,
-}
-
-/// A moment by both of our clocks: one stands still while the machine sleeps, the other may be set.
-#[derive(Clone, Copy)]
-struct Mark(Instant, Timestamp);
-
-impl Mark {
-    fn now() -> Self {
-        Self(Instant::now(), Timestamp::now())
-    }
-
-    fn age(self) -> Duration {
-        let wall = Timestamp::now().duration_since(self.1);
-        self.0.elapsed().max(Duration::try_from(wall).unwrap_or_default())
-    }
+    marked: Moment,
 }
 
 impl Leases {
@@ -105,7 +91,7 @@ impl Leases {
             if let Some(held) = found.as_ref().and_then(|l| self.held_by_another(l, now)) {
                 return Ok(Take::Held(held));
             }
-            let marked = Mark::now();
+            let marked = Moment::now();
             match self.writer.put_lease(&self.taken(name, found, now)).await {
                 Ok(lease) => {
                     let transitions = lease.spec.as_ref().and_then(|s| s.lease_transitions).unwrap_or(0);
@@ -244,7 +230,7 @@ impl Leases {
     async fn renew(&self, mut lease: Lease) -> Option<String> {
         let name = name_of(&lease).to_owned();
         for _ in 0..3 {
-            let marked = Mark::now();
+            let marked = Moment::now();
             lease.spec.get_or_insert_default().renew_time = Some(MicroTime(self.writer.clock.now()));
             match self.writer.put_lease(&lease).await {
                 Ok(lease) => {

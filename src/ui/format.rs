@@ -123,9 +123,10 @@ pub fn apart<'n, 'o>(name: &'n str, others: impl Iterator<Item = &'o str>, colum
         return fit(name, columns);
     }
     let letters: Vec<char> = name.chars().collect();
-    // The first letter in which it differs from the one that is like it for longest.
-    let like = |other: &str| name.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    // The first letter in which it differs from the one that is like it for longest; many are compared.
+    let like = |other: &str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let differs = others.filter(|other| *other != name).map(like).max().unwrap_or(0);
+    let differs = name[..name.floor_char_boundary(differs)].chars().count();
     let room = usize::from(columns);
     if differs + 1 < room || letters.len() != usize::from(width(name)) {
         return fit(name, columns);

@@ -4,12 +4,13 @@
 //!
 //! Used by the rehearsal of a plan with another image, and by `live`, which asks now and then for the images that run. A
 //! login is sent only where one is configured for that registry, when it says 401, over TLS, and once; one that was refused
-//! not again for an hour. Everybody else is asked as nobody, with an anonymous token where it hands one out.
+//! not again for an hour. Of several that a pull secret has for it, one is tried after another. Everybody else is asked as nobody, with an anonymous token where it hands one out.
 //!
 //! Source: the distribution specification (`HEAD /v2/NAME/manifests/REFERENCE`). As container runtimes do, loopback addresses
 //! are spoken to without TLS.
 
 mod login;
+mod memory;
 mod named;
 mod parts;
 mod refusals;
@@ -17,13 +18,14 @@ mod refusals;
 mod tests;
 mod way;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
 use http::{Method, StatusCode, header::HeaderMap};
 use tokio::time::timeout;
 
-pub use login::{Login, pull_login};
+pub use login::{Login, pull_logins};
+use memory::Memory;
 use named::Named;
 pub use named::host_of;
 use way::{PATIENCE, Stop, Way};
@@ -88,7 +90,7 @@ pub struct Place {
 }
 
 /// Why there is no login where one is configured. One sentence, in which no password stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lacking {
     /// What nodes pull with is no login for that registry.
     Unusable(String),
@@ -96,11 +98,14 @@ pub enum Lacking {
     Unread(String),
 }
 
-type Look = dyn Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>> + Send + Sync;
+type Look = dyn Fn(String, String) -> BoxFuture<'static, Result<Vec<Login>, Lacking>> + Send + Sync;
 
 /// The registry that is configured: how it is asked, and as whom. Any other is asked as nobody.
 #[derive(Clone, Default)]
-pub struct Registries(Option<Arc<Configured>>);
+pub struct Registries {
+    configured: Option<Arc<Configured>>,
+    memory: Option<Arc<Memory>>,
+}
 
 struct Configured {
     host: String,
@@ -109,7 +114,7 @@ struct Configured {
 }
 
 impl Configured {
-    async fn who(&self, image: &str, namespace: &str) -> Result<Option<Login>, Lacking> {
+    async fn who(&self, image: &str, namespace: &str) -> Result<Vec<Login>, Lacking> {
         let look = (self.login)(namespace.to_owned(), image.to_owned());
         let slow = |_| format!("its login could not be read within {} s", PATIENCE.as_secs());
         timeout(PATIENCE, look).await.map_err(slow).map_err(Lacking::Unread)?
@@ -118,7 +123,7 @@ impl Configured {
 
 impl fmt::Debug for Registries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Registries").field(&self.0.as_ref().map(|known| &known.host)).finish()
+        f.debug_tuple("Registries").field(&self.host()).finish()
     }
 }
 
@@ -127,17 +132,21 @@ impl Registries {
     pub fn new(
         host: String,
         place: Place,
-        login: impl Fn(String, String) -> BoxFuture<'static, Result<Option<Login>, Lacking>>
-        + Send
-        + Sync
-        + 'static,
+        login: impl Fn(String, String) -> BoxFuture<'static, Result<Vec<Login>, Lacking>> + Send + Sync + 'static,
     ) -> Self {
-        Self(Some(Arc::new(Configured { host, place, login: Box::new(login) })))
+        Self { configured: Some(Arc::new(Configured { host, place, login: Box::new(login) })), memory: None }
+    }
+
+    /// The same, which remembers what it was answered, for as long as it is kept: who asks for many tenants asks once, and
+    /// waits once for a registry that is silent.
+    #[must_use]
+    pub fn remembering(&self) -> Self {
+        Self { memory: Some(Arc::default()), ..self.clone() }
     }
 
     /// The name of the configured registry.
     pub fn host(&self) -> Option<&str> {
-        self.0.as_ref().map(|known| &*known.host)
+        self.configured.as_ref().map(|known| &*known.host)
     }
 
     /// Whether an image comes from it.
@@ -145,19 +154,54 @@ impl Registries {
         self.host().is_some_and(|host| host_of(image) == host)
     }
 
-    /// How the registry of an image is asked. Who asks is looked up in a time of its own: it is not the registry that is slow.
-    async fn way(&self, image: &str, namespace: &str) -> Result<Way, Stop> {
-        let named = Named::of(image);
-        match self.0.as_ref().filter(|known| known.host == named.host) {
-            Some(known) => Way::to(&named, &known.place, known.who(image, namespace).await),
-            None => Way::to(&named, &Place::default(), Ok(None)),
+    /// The registry of an image, where it is the configured one.
+    fn of(&self, named: &Named) -> Option<&Configured> {
+        self.configured.as_deref().filter(|known| known.host == named.host)
+    }
+
+    /// Who asks the registry of an image. That is looked up in a time of its own: it is not the registry that is slow.
+    async fn who(&self, image: &str, namespace: &str) -> Result<Vec<Login>, Lacking> {
+        match self.of(&Named::of(image)) {
+            Some(known) => known.who(image, namespace).await,
+            None => Ok(Vec::new()),
         }
+    }
+
+    /// How the registry of an image is asked.
+    fn way(&self, named: &Named, by: Result<Vec<Login>, Lacking>) -> Result<Way, Stop> {
+        match self.of(named) {
+            Some(known) => Way::to(named, &known.place, by),
+            None => Way::to(named, &Place::default(), by),
+        }
+    }
+
+    /// What comes of a look at a registry in time. One that was silent is not waited for again where that is remembered.
+    async fn in_time<T>(&self, host: &str, look: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        let late = || Stop::Failed(format!("did not answer within {} s", PATIENCE.as_secs()));
+        if self.memory.as_ref().is_some_and(|memory| memory.is_silent(host)) {
+            return Err(late());
+        }
+        timeout(PATIENCE, look).await.unwrap_or_else(|_| {
+            if let Some(memory) = &self.memory {
+                memory.silent(host);
+            }
+            Err(late())
+        })
     }
 
     /// Asks the registry of an image whether it has it, all of it. The image that runs is what the answer is held against;
     /// `namespace` is where it is to run.
     pub async fn ask(&self, image: &str, running: Option<&str>, namespace: &str) -> Answer {
-        let (answer, way) = self.once(image, namespace, true).await;
+        let by = self.who(image, namespace).await;
+        let ask = self.ask_as(image, running, by.clone());
+        match &self.memory {
+            Some(memory) => memory.asked.or(image, running, &by, ask).await,
+            None => ask.await,
+        }
+    }
+
+    async fn ask_as(&self, image: &str, running: Option<&str>, by: Result<Vec<Login>, Lacking>) -> Answer {
+        let (answer, way) = self.once(image, by, true).await;
         let (Answer::HasNot(host), Some(mut way)) = (&answer, way) else { return answer };
         way.drop_token();
         let same = |other: &&str| *other != image && host_of(other) == *host;
@@ -171,7 +215,7 @@ impl Registries {
 
     /// Asks the registry of an image whether it has it; its parts are not asked for.
     pub async fn has(&self, image: &str, namespace: &str) -> Answer {
-        self.once(image, namespace, false).await.0
+        self.once(image, self.who(image, namespace).await, false).await.0
     }
 
     /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is, or that is not
@@ -184,28 +228,36 @@ impl Registries {
         if named.is_pinned() || !named.is_free() {
             return Ok(None);
         }
-        let host = named.host.clone();
-        let says = |stop: Stop| format!("its registry {host} {}", stop.text());
-        let mut way = self.way(image, namespace).await.map_err(says)?;
+        let by = self.who(image, namespace).await;
+        let look = self.moved_as(&named, runs, by.clone());
+        match &self.memory {
+            Some(memory) => memory.moved.or(image, Some(runs), &by, look).await,
+            None => look.await,
+        }
+    }
+
+    async fn moved_as(
+        &self,
+        named: &Named,
+        runs: &str,
+        by: Result<Vec<Login>, Lacking>,
+    ) -> Result<Option<String>, String> {
+        let says = |stop: Stop| format!("its registry {} {}", named.host, stop.text());
+        let mut way = self.way(named, by).map_err(says)?;
         let look = async {
-            let Some(found) = present(&named, &mut way).await? else { return Ok(None) };
+            let Some(found) = present(named, &mut way).await? else { return Ok(None) };
             let Some(now) = found.digest.filter(|digest| digest != runs) else { return Ok(None) };
-            let platforms = parts::platforms(&named, &way).await?;
+            let platforms = parts::platforms(named, &way).await?;
             Ok((!platforms.iter().any(|digest| digest == runs)).then_some(now))
         };
-        match timeout(PATIENCE, look).await {
-            Ok(found) => found.map_err(says),
-            Err(_) => Err(says(late(PATIENCE))),
-        }
+        self.in_time(&named.host, look).await.map_err(says)
     }
 
     /// What the base of the API says, asked as for this image.
     pub async fn alive(&self, image: &str, namespace: &str) -> Alive {
-        let answer = match self.way(image, namespace).await {
-            Ok(mut way) => {
-                let look = timeout(PATIENCE, way.ask(Method::GET, "/v2/")).await;
-                look.unwrap_or_else(|_| Err(late(PATIENCE)))
-            }
+        let (named, by) = (Named::of(image), self.who(image, namespace).await);
+        let answer = match self.way(&named, by) {
+            Ok(mut way) => self.in_time(&named.host, way.ask(Method::GET, "/v2/")).await,
             Err(stop) => Err(stop),
         };
         match answer {
@@ -220,13 +272,13 @@ impl Registries {
     }
 
     /// Asks once, also for the parts where `whole`; with the way, where it was let in.
-    async fn once(&self, image: &str, namespace: &str, whole: bool) -> (Answer, Option<Way>) {
+    async fn once(&self, image: &str, by: Result<Vec<Login>, Lacking>, whole: bool) -> (Answer, Option<Way>) {
         let named = Named::of(image);
         let host = named.host.clone();
-        let answer = match self.way(image, namespace).await {
+        let answer = match self.way(&named, by) {
             Ok(mut way) => {
-                let look = timeout(PATIENCE, present(&named, &mut way)).await;
-                look.unwrap_or_else(|_| Err(late(PATIENCE))).map(|found| (found, way))
+                let found = self.in_time(&host, present(&named, &mut way)).await;
+                found.map(|found| (found, way))
             }
             Err(stop) => Err(stop),
         };
@@ -246,10 +298,6 @@ impl Registries {
             Err(stop) => (Answer::Unknown(format!("its registry {host} {}", stop.text())), None),
         }
     }
-}
-
-fn late(patience: Duration) -> Stop {
-    Stop::Failed(format!("did not answer within {} s", patience.as_secs()))
 }
 
 /// `None`: it does not have it.

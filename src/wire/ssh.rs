@@ -133,7 +133,7 @@ impl Ssh {
         } else if has("Could not resolve") || has("unreachable") || has("No route") {
             (Kind::Unreachable, format!("{to} cannot be reached: {text}"))
         } else if missing {
-            (Kind::Other, "the program ssh cannot be run here: is it installed?".to_owned())
+            (Kind::Denied, "the program ssh cannot be run here: is it installed?".to_owned())
         } else if matches!(error, Error::Disconnected | Error::RemoteProcessTerminated) {
             (Kind::Lost, format!("{to}: the ssh connection is lost"))
         } else {

@@ -9,7 +9,7 @@ use wheelhouse::{
     demo::{Cluster, Kind, Options, Outside, Scenario},
     live::edge::served,
     wire::{
-        registry::{Alive, Answer, Lacking, Login, Place, Registries, pull_login},
+        registry::{Alive, Answer, Lacking, Login, Place, Registries, pull_logins},
         request,
         tls::Roots,
     },
@@ -120,15 +120,14 @@ async fn the_registry_of_the_world_is_asked_with_the_pull_secret_of_the_tenant()
     let secret = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, secret).expect("base64");
     let place =
         Place { base: Some(format!("https://{}", images.address)), authority: Some(file.path().to_owned()) };
-    let by = |login: fn(&[u8], String) -> Result<Option<Login>, Lacking>| {
+    let by = |login: fn(&[u8], String) -> Result<Vec<Login>, Lacking>| {
         let secret = secret.clone();
         Registries::new(images.name.into(), place.clone(), move |_, image| {
             let found = login(&secret, image);
             async move { found }.boxed()
         })
     };
-    let pull =
-        by(|secret, image| pull_login("acme/registry", secret, &image).map(Some).map_err(Lacking::Unusable));
+    let pull = by(|secret, image| pull_logins("acme/registry", secret, &image).map_err(Lacking::Unusable));
     let (now, next) = ("registry.example/app:2.4.1", "registry.example/app:2.4.2");
     // Its storage is gone: the control tells.
     assert_eq!(pull.alive(now, "acme").await, Alive::Yes);
@@ -157,7 +156,7 @@ async fn the_registry_of_the_world_is_asked_with_the_pull_secret_of_the_tenant()
     let moved = pull.moved(now, &runs, "acme").await.expect("an answer");
     assert!(moved.is_some_and(|digest| digest != runs));
     // Nobody is let in without the login, and nobody is told it who is another registry.
-    let nobody = by(|_, _| Ok(None));
+    let nobody = by(|_, _| Ok(Vec::new()));
     assert_eq!(nobody.alive(now, "acme").await, Alive::WantsLogin);
     let other = pull.ask("127.0.0.1:1/app:2.4.1", None, "acme").await;
     assert!(matches!(&other, Answer::Unknown(why) if why.contains("cannot be reached")), "{other:?}");

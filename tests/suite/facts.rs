@@ -639,7 +639,7 @@ fn while_pods_are_refused_no_further_one_fits() {
 fn a_journal_that_cannot_be_read_is_a_finding() {
     use wheelhouse::run;
     let unread = ["journal wheelhouse/run-x: its plan cannot be read: EOF".to_owned()];
-    let found = run::told(Vec::new(), &cluster("node w1"), &[], &unread, Vec::new());
+    let found = run::told([].into(), &cluster("node w1"), &[], &unread, Vec::new());
     let [one] = &found[..] else { panic!("{found:?}") };
     assert_eq!((one.rule, one.severity), ("journal-unreadable", Severity::Warning));
     assert_eq!(one.subject.name(), "journal wheelhouse/run-x");

@@ -31,6 +31,7 @@ use wheelhouse::{
 
 use crate::{
     program::{Demo, PATIENCE},
+    rights::rights_of,
     world::{begin, standing, wire},
 };
 
@@ -76,7 +77,7 @@ struct Cockpit {
 impl Cockpit {
     async fn opens(kubeconfig: &str, who: &str, node: &str, more: &str) -> Self {
         let settings = format!(
-            "operator = '{who}'\n[journal]\nlease = '2s'\n[platform]\nshare = true\nevery = '1h'\ningress-nodes = ['{node}']\n{more}"
+            "operator = '{who}'\n[journal]\nlease = '2s'\n[platform]\nevery = '1h'\ningress-nodes = ['{node}']\n{more}"
         );
         let config = Config::parse(&settings).expect("a configuration");
         let (wire, folder) = wire(kubeconfig).await;
@@ -239,6 +240,16 @@ async fn who_may_not_write_reads_what_is_told_and_otherwise_looks_and_says_why()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_of_an_operator_are_enough_to_look_for_all_and_those_of_a_viewer_to_read_it() {
+    let (cluster, (node, _)) = (world().await, node().await);
+    let with = |role: &str| cluster.kubeconfig_for(&cluster.users().add(role, &rights_of(&[role])));
+    let mut alice = Cockpit::opens(&with("operator"), "alice", &node, "").await;
+    alice.shows(&Looker::ForAll).await;
+    let mut bob = Cockpit::opens(&with("viewer"), "bob", &node, "").await;
+    bob.shows(&by("alice")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_namespace_is_not_there_nothing_is_made() {
     let (cluster, (node, _)) = (begin(standing(4)).await, node().await);
     let mut alice = Cockpit::opens(&cluster.kubeconfig(), "alice", &node, "").await;
@@ -280,21 +291,19 @@ async fn what_somebody_has_put_there_takes_no_cockpit_down() {
 fn a_cockpit_tells_and_commands_show_it() {
     let demo = Demo::database("--tenants 4 --nodes 3 --seed 7 --speed 1 --scenario edge-stale");
     // The namespace of the journals comes with the first run.
+    let alone = demo.json(0, &["--set", "platform.share=false", "platform", "-o", "json"]);
+    assert_eq!(alone["looker"], json!({"by": "alone", "why": "`share` is false"}));
     let alone = demo.json(0, &["platform", "-o", "json"]);
-    assert_eq!(alone["looker"], json!({"by": "alone", "why": "`share` is not set"}));
-    const SHARED: [&str; 2] = ["--set", "platform.share=true"];
-    let shared = |more: &[&'static str]| [&SHARED[..], more].concat();
-    let alone = demo.json(0, &shared(&["platform", "-o", "json"]));
     assert_eq!(alone["looker"]["by"], "alone");
     assert_eq!(alone["looker"]["why"], "no cockpit that looks at the same has told what it sees");
     demo.run(0, &["scale", "acme", "+1", "--yes", "--reason", "a test"]);
-    let mut cockpit = demo.home.terminal(&demo.on(&SHARED), 120, 40);
+    let mut cockpit = demo.home.terminal(&demo.on(&[]), 120, 40);
     cockpit.wait_for("acme");
     cockpit.keys(":platform\r");
     cockpit.wait_for("which tells the other cockpits");
     let begun = std::time::Instant::now();
     let told = loop {
-        let told = demo.json(0, &shared(&["platform", "-o", "json"]));
+        let told = demo.json(0, &["platform", "-o", "json"]);
         if told["looker"]["by"] == "other" {
             break told;
         }
@@ -310,9 +319,9 @@ fn a_cockpit_tells_and_commands_show_it() {
         rows.iter().map(|row| (row["key"]["name"].to_string(), row["state"].to_string())).collect::<Vec<_>>()
     };
     assert_eq!(states(&told), states(&alone));
-    let (text, _) = demo.run(0, &shared(&["platform"]));
+    let (text, _) = demo.run(0, &["platform"]);
     assert!(text.contains("seen by alice") && text.contains("this program asks nothing itself"), "{text}");
-    let (text, _) = demo.run(0, &shared(&["doctor"]));
+    let (text, _) = demo.run(0, &["doctor"]);
     assert!(text.contains("a cockpit of yours may look at it for all"), "{text}");
     cockpit.keys("q");
 }

@@ -131,19 +131,20 @@ impl Registry {
         (digest, last)
     }
 
-    fn asked(&self, login: Option<(&'static str, &'static str)>) -> Registries {
+    fn asked(&self, logins: &'static [(&'static str, &'static str)]) -> Registries {
         let place = Place {
             base: Some(format!("https://{}", self.at)),
             authority: Some(self.authority.file.clone()),
         };
         Registries::new(HOST.into(), place, move |_, _| {
-            let login = login.map(|(user, password)| Login {
-                user: user.into(),
-                password: password.to_owned().into(),
+            let login = |(user, password): &(&str, &str)| Login {
+                user: (*user).into(),
+                password: (*password).to_owned().into(),
                 whose: "the configured login".into(),
                 of_nodes: false,
-            });
-            async move { Ok(login) }.boxed()
+            };
+            let logins = logins.iter().map(login).collect();
+            async move { Ok(logins) }.boxed()
         })
     }
 }
@@ -161,16 +162,20 @@ async fn a_real_registry_tells_what_it_has_and_to_whom() {
     let has = |digest: &str| Answer::Has(Found { host: HOST.into(), digest: Some(digest.into()) });
 
     // Who is let in: nobody, a wrong password, the right one; and nobody who trusts other authorities alone.
-    let nobody = registry.asked(None);
+    let nobody = registry.asked(&[]);
     assert_eq!(nobody.alive(&one, "acme").await, Alive::WantsLogin);
-    let wrong = registry.asked(Some(("puller", "hunter2")));
+    let wrong = registry.asked(&[("puller", "hunter2")]);
     assert_eq!(wrong.alive(&one, "acme").await, Alive::Refuses("the configured login".into()));
-    let puller = registry.asked(Some(("puller", PASSWORD)));
+    let puller = registry.asked(&[("puller", PASSWORD)]);
     assert_eq!(puller.alive(&one, "acme").await, Alive::Yes);
+    // Of several one after another, as nodes do.
+    let several = registry.asked(&[("puller", "hunter3"), ("nobody", PASSWORD), ("puller", PASSWORD)]);
+    assert_eq!(several.alive(&one, "acme").await, Alive::Yes);
+    assert_eq!(several.ask(&one, None, "acme").await, has(&index));
     let stranger = Authority::new();
     let place =
         Place { base: Some(format!("https://{}", registry.at)), authority: Some(stranger.file.clone()) };
-    let strange = Registries::new(HOST.into(), place, |_, _| async { Ok(None) }.boxed());
+    let strange = Registries::new(HOST.into(), place, |_, _| async { Ok(Vec::new()) }.boxed());
     let answer = strange.alive(&one, "acme").await;
     assert!(matches!(&answer, Alive::No(why) if why.contains("certificate")), "{answer:?}");
 

@@ -51,7 +51,7 @@ fn manifests(yaml: &str) -> Vec<Manifest> {
 }
 
 /// The rules of these roles, as the embedded cluster takes them.
-fn rights_of(arguments: &[&str]) -> Vec<AccessRule> {
+pub fn rights_of(arguments: &[&str]) -> Vec<AccessRule> {
     let full = |group: &str, resource: &str| match (group, resource.split_once('/')) {
         ("", _) => resource.to_owned(),
         (_, None) => format!("{resource}.{group}"),

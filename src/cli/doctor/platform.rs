@@ -21,7 +21,13 @@ pub(super) async fn shared(session: &Session, seen: &Snapshot) -> Vec<Found> {
         found.push(Found::ok("platform", told.clone()));
     }
     found.push(match cockpit::candidate(&session.config, &session.wire).barred().await {
-        Ok(None) => Found::ok("platform", "a cockpit of yours may look at it for all that look at the same"),
+        Ok(None) => match seen.unfit_to_tell().filter(|_| !matches!(platform.looker, Looker::Other { .. })) {
+            None => Found::ok("platform", "a cockpit of yours may look at it for all that look at the same"),
+            Some(why) => {
+                let text = format!("a cockpit of yours looks at it for itself alone: {why}");
+                Found::new("platform", Verdict::Notice, text)
+            }
+        },
         Ok(Some(why)) => {
             let text = format!("a cockpit of yours never looks at it for all: {why}");
             let it = Found::new("platform", Verdict::Notice, text);

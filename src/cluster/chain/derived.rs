@@ -23,6 +23,8 @@ use crate::cluster::{
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct Derived {
     ways: Shared<Inputs, Outside>,
+    /// The tenants of this snapshot, and names that they were found to have: many ask for its ways.
+    named: Mutex<Option<(OrdMap<TenantName, Arc<Tenant>>, Names)>>,
     endpoints: Shared<Slices, Endpoints>,
     front: Shared<Places, Front>,
     judged: Arc<Mutex<Judged>>,
@@ -54,6 +56,7 @@ impl Clone for Derived {
     fn clone(&self) -> Self {
         Self {
             ways: self.ways.clone(),
+            named: Mutex::new(held(&self.named).clone()),
             endpoints: self.endpoints.clone(),
             front: self.front.clone(),
             judged: self.judged.clone(),
@@ -69,11 +72,27 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Derived {
     /// The ways of a snapshot.
     pub(super) fn ways(&self, seen: &Snapshot) -> Arc<Outside> {
-        let same = |inputs: &Inputs| inputs.are_those_of(seen);
+        let same = |inputs: &Inputs| inputs.are_those_of(seen) && self.are_named(seen, &inputs.tenants);
         shared(&self.ways, same, || {
             let ways = Outside::derive(seen);
             (Inputs::of(seen, ways.looked_at_pods), ways)
         })
+    }
+
+    /// Whether the tenants of a snapshot have these names.
+    fn are_named(&self, seen: &Snapshot, names: &Names) -> bool {
+        let mut known = held(&self.named);
+        let is_known = |(tenants, known): &(OrdMap<_, _>, Names)| {
+            tenants.ptr_eq(&seen.tenants) && Arc::ptr_eq(known, names)
+        };
+        if known.as_ref().is_some_and(is_known) {
+            return true;
+        }
+        let of = names.iter().map(|(name, key, labels)| (name, key, labels));
+        let same =
+            names.len() == seen.tenants.len() && of.eq(seen.tenants.values().map(|tenant| named(tenant)));
+        *known = same.then(|| (seen.tenants.clone(), names.clone()));
+        same
     }
 
     /// The EndpointSlices of each Service.
@@ -111,9 +130,10 @@ impl Derived {
         }
     }
 
-    /// Forgets what is wrong: the snapshot changes.
+    /// Forgets what rests on this very snapshot: it changes.
     pub(in crate::cluster) fn forget(&mut self) {
         *held(&self.faults) = None;
+        *held(&self.named) = None;
     }
 }
 
@@ -126,10 +146,13 @@ struct Inputs {
     certificates: OrdMap<Key, Arc<Certificate>>,
     services: Known<Service>,
     /// Their workloads and the labels of their pods: the tenants themselves would keep old pods alive.
-    tenants: Vec<(TenantName, WorkloadKey, Labels)>,
+    tenants: Names,
     /// Where somebody had to look which pods there are.
     pods: Option<Pods>,
 }
+
+/// Tenants as the ways know them.
+type Names = Arc<[(TenantName, WorkloadKey, Labels)]>;
 
 /// The pods, and what makes them: Deployments and StatefulSets.
 type Pods = (Known<Pod>, [OrdMap<Key, Arc<Workload>>; 2]);
@@ -175,7 +198,7 @@ impl Inputs {
         }
     }
 
-    /// Whether they are the same in a snapshot.
+    /// Whether they are the same in a snapshot, but for the tenants.
     fn are_those_of(&self, seen: &Snapshot) -> bool {
         let same_pods = |(pods, [deployments, stateful_sets]): &Pods| {
             pods.is(&seen.pods)
@@ -187,12 +210,6 @@ impl Inputs {
             && self.gateways.ptr_eq(&seen.gateways.items)
             && self.certificates.ptr_eq(&seen.certificates.items)
             && self.services.is(&seen.services)
-            && self.tenants.len() == seen.tenants.len()
-            && self
-                .tenants
-                .iter()
-                .map(|(name, key, labels)| (name, key, labels))
-                .eq(seen.tenants.values().map(|tenant| named(tenant)))
             && self.pods.as_ref().is_none_or(same_pods)
     }
 }

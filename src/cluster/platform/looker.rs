@@ -45,6 +45,28 @@ pub enum Duty {
     Barred(Arc<str>),
 }
 
+/// What a program that looks tells those that look at the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// What it sees, to be stored for them.
+    Sight(Arc<[u8]>),
+    /// It may see less than they do, and must not look for them: why, in a sentence.
+    Unfit(Arc<str>),
+}
+
+impl Telling {
+    /// Why it must not look for others.
+    pub fn unfit(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Unfit(why) => Some(why),
+            Self::Nothing | Self::Sight(_) => None,
+        }
+    }
+}
+
 impl Snapshot {
     /// When another cockpit told what is shown of the platform around; `None`: none did.
     pub fn told_around(&self) -> Option<Timestamp> {

@@ -4,7 +4,10 @@
 //! once. All moments are of the API server's clock. What is read is outside input: bounded, of a known format, and no text
 //! of it disturbs a terminal.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use imbl::Vector;
 use jiff::{SignedDuration, Timestamp};
@@ -60,8 +63,16 @@ struct Written {
 /// Who was asked, since when it is so, and which of the things that were found.
 type LookTold = (Asked, Timestamp, usize);
 
-/// Components, and what was seen of hosts.
-pub type Around = (Vec<(ComponentKey, Component)>, Vec<(Spot, Looked)>);
+/// What is known of the platform around, dated by this machine's clock: whoever goes over to looking begins with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// When that was known.
+    pub at: Timestamp,
+    /// Each component.
+    pub components: BTreeMap<ComponentKey, Component>,
+    /// What was found of hosts.
+    pub looks: BTreeMap<Spot, Looked>,
+}
 
 /// A component.
 #[derive(Serialize, Deserialize)]
@@ -148,13 +159,23 @@ impl Sight {
         Ok(Self { who: written.who, session: written.session, at: written.at, components, looks: all })
     }
 
-    /// What is observed by it, dated by this machine's clock, which is that much behind the API server's.
-    pub fn observed(self, skew: SignedDuration) -> [Observation; 2] {
+    /// What was seen, dated by this machine's clock, which is that much behind the API server's.
+    pub fn known(self, skew: SignedDuration) -> Known {
         let here = SignedDuration::ZERO.saturating_sub(skew);
-        let at = self.at.moved(here);
-        let components = self.components.into_iter().map(|(key, one)| (key, one.moved(here))).collect();
-        let looks = self.looks.into_iter().map(|(spot, one)| (spot, one.moved(here))).collect();
-        [Observation::Platform(Seen::All(components, at)), Observation::Look(Seen::All(looks, at))]
+        Known {
+            at: self.at.moved(here),
+            components: self.components.into_iter().map(|(key, one)| (key, one.moved(here))).collect(),
+            looks: self.looks.into_iter().map(|(spot, one)| (spot, one.moved(here))).collect(),
+        }
+    }
+}
+
+impl Known {
+    /// What is observed by it: it is put in the place of all that was known.
+    pub fn observed(self) -> [Observation; 2] {
+        let components = self.components.into_iter().collect();
+        let looks = self.looks.into_iter().collect();
+        [Observation::Platform(Seen::All(components, self.at)), Observation::Look(Seen::All(looks, self.at))]
     }
 }
 
@@ -193,14 +214,18 @@ impl Told {
 }
 
 impl Snapshot {
-    /// What is shown of the platform around, dated by this machine's clock.
-    pub fn known_around(&self) -> Around {
+    /// What is shown of the platform around.
+    pub fn known_around(&self) -> Known {
         let here = SignedDuration::ZERO.saturating_sub(self.api.skew());
         let components = self.platform.items.iter();
-        let components = components.map(|(key, one)| (key.clone(), Component::clone(one).moved(here)));
         let looks = self.looks.items.iter();
-        let looks = looks.map(|(spot, one)| (spot.clone(), Looked::clone(one).moved(here)));
-        (components.collect(), looks.collect())
+        Known {
+            at: self.at.moved(here),
+            components: components
+                .map(|(key, one)| (key.clone(), Component::clone(one).moved(here)))
+                .collect(),
+            looks: looks.map(|(spot, one)| (spot.clone(), Looked::clone(one).moved(here))).collect(),
+        }
     }
 }
 

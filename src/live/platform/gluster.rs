@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     super::database::watch::pause_after,
-    endpoint::{Components, Why, known_of, send},
+    endpoint::{Components, Why, send},
 };
 use crate::{
     cluster::{
@@ -45,12 +45,12 @@ const SUMMARY_AT_MOST: Duration = Duration::from_secs(3600);
 
 /// The volumes that each node told last, and which nodes answer.
 #[derive(Default)]
-struct Known {
+struct PoolTold {
     volumes: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     answering: BTreeMap<Arc<str>, bool>,
 }
 
-impl Known {
+impl PoolTold {
     /// A node has answered: what it told before holds no more.
     fn told(&mut self, node: &Arc<str>, facts: &StorageFacts, only: &[Arc<str>]) {
         let names = facts.volumes.iter().map(|volume| volume.name.clone());
@@ -62,6 +62,30 @@ impl Known {
     /// The volumes that there are.
     fn names(&self) -> BTreeSet<Arc<str>> {
         self.volumes.values().flatten().cloned().collect()
+    }
+
+    /// A node that answers, of these.
+    fn answers<'a>(&self, nodes: &'a [(Arc<str>, String)]) -> Option<&'a Arc<str>> {
+        nodes.iter().map(|(name, _)| name).find(|name| self.answering.get(*name) == Some(&true))
+    }
+
+    /// Volumes that were known before and are none: every node has answered or failed, one answers, and none names them.
+    fn gone<'a>(
+        &self,
+        nodes: &[(Arc<str>, String)],
+        before: impl Iterator<Item = &'a Arc<str>>,
+        only: &[Arc<str>],
+    ) -> Vec<Arc<str>> {
+        if !self.are_heard(nodes) || self.answers(nodes).is_none() {
+            return Vec::new();
+        }
+        let names = self.names();
+        before.filter(|name| !names.contains(*name) && !only.contains(*name)).cloned().collect()
+    }
+
+    /// Every node has answered or failed.
+    fn are_heard(&self, nodes: &[(Arc<str>, String)]) -> bool {
+        nodes.iter().all(|(name, _)| self.answering.contains_key(name))
     }
 }
 
@@ -75,10 +99,10 @@ fn summary_pause(before: Duration, had: bool) -> Duration {
 
 /// What the tasks of one pool share.
 #[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Known>>);
+pub(super) struct Pool(Arc<Mutex<PoolTold>>);
 
 impl Pool {
-    fn with<T>(&self, of: impl FnOnce(&mut Known) -> T) -> T {
+    fn with<T>(&self, of: impl FnOnce(&mut PoolTold) -> T) -> T {
         of(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
@@ -155,32 +179,41 @@ struct Volume {
     summary_pause: Duration,
 }
 
+impl Volume {
+    fn new(component: Component) -> Self {
+        let now = Instant::now();
+        Self { component, not_before: now, summary_not_before: now, summary_pause: SUMMARY_EVERY }
+    }
+}
+
 /// Asks what is left to heal, one volume at a time, until nobody listens any more.
 pub(super) async fn watch_volumes(
     nodes: Vec<(Arc<str>, String)>,
     pool: Pool,
     only: Vec<Arc<str>>,
-    mut before: Components,
+    before: Components,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
-    before.retain(|key, _| key.kind == ComponentKind::Volume);
     let mut ssh: BTreeMap<Arc<str>, Ssh> =
         nodes.iter().map(|(name, destination)| (name.clone(), Ssh::new(destination.clone()))).collect();
-    let mut volumes: BTreeMap<Arc<str>, Volume> = BTreeMap::new();
+    let of_before = before.into_iter().filter(|(key, _)| key.kind == ComponentKind::Volume);
+    let mut volumes: BTreeMap<Arc<str>, Volume> =
+        of_before.map(|(key, component)| (key.name, Volume::new(component))).collect();
     loop {
-        let (names, node) = pool.with(|known| {
-            let node =
-                nodes.iter().map(|(name, _)| name).find(|name| known.answering.get(*name) == Some(&true));
-            (known.names(), node.cloned())
+        let (mut names, gone, heard, node) = pool.with(|told| {
+            let gone = told.gone(&nodes, volumes.keys(), &only);
+            (told.names(), gone, told.are_heard(&nodes), told.answers(&nodes).cloned())
         });
-        let gone = volumes.keys().filter(|name| !names.contains(*name) && !only.contains(*name));
-        for name in gone.cloned().collect::<Vec<_>>() {
+        for name in gone {
             volumes.remove(&name);
             let key = ComponentKey::new(ComponentKind::Volume, name);
             if into.send(Observation::Platform(Seen::Gone(key))).await.is_err() {
                 return;
             }
+        }
+        if heard {
+            names.extend(volumes.keys().cloned());
         }
         // A count takes a lock of the volume: it is had half as often as the states.
         let mut pause = every.saturating_mul(2);
@@ -188,12 +221,8 @@ pub(super) async fn watch_volumes(
             pause = every.min(Duration::from_millis(500));
         }
         for name in names {
-            let volume = volumes.entry(name.clone()).or_insert_with(|| Volume {
-                component: known_of(&before, ComponentKey::new(ComponentKind::Volume, name.clone())),
-                not_before: Instant::now(),
-                summary_not_before: Instant::now(),
-                summary_pause: SUMMARY_EVERY,
-            });
+            let key = ComponentKey::new(ComponentKind::Volume, name.clone());
+            let volume = volumes.entry(name.clone()).or_insert_with(|| Volume::new(Component::new(key)));
             match node.as_ref().and_then(|node| ssh.get_mut(node)) {
                 Some(ssh) => count(volume, &name, ssh).await,
                 None => {
@@ -269,8 +298,8 @@ mod tests {
                 .collect(),
             ..StorageFacts::default()
         };
-        let names = |known: &Known| known.names().iter().map(ToString::to_string).collect::<Vec<_>>();
-        let mut known = Known::default();
+        let names = |known: &PoolTold| known.names().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut known = PoolTold::default();
         let (one, two) = (Arc::from("gluster-1"), Arc::from("gluster-2"));
         known.told(&one, &facts(&["uploads", "old"]), &[]);
         known.told(&two, &facts(&["uploads", "old"]), &[]);
@@ -280,6 +309,23 @@ mod tests {
         assert_eq!(names(&known), ["uploads"]);
         known.told(&one, &facts(&["uploads", "other"]), &[Arc::from("uploads")]);
         assert_eq!(names(&known), ["uploads"]);
+    }
+
+    #[test]
+    fn a_volume_of_who_looked_before_is_gone_once_all_nodes_were_heard_and_none_names_it() {
+        let nodes: Vec<_> = ["gluster-1", "gluster-2"].map(|name| (Arc::from(name), String::new())).into();
+        let volume = |name: &str| VolumeState { name: name.into(), ..VolumeState::default() };
+        let facts = StorageFacts { volumes: vec![volume("uploads")], ..StorageFacts::default() };
+        let before: Vec<Arc<str>> = vec!["old".into(), "uploads".into(), "named".into()];
+        let gone = |told: &PoolTold| told.gone(&nodes, before.iter(), &["named".into()]);
+        let mut told = PoolTold::default();
+        assert!(gone(&told).is_empty(), "no node was heard");
+        told.told(&nodes[0].0, &facts, &[]);
+        assert!(gone(&told).is_empty(), "the other may name it");
+        told.answering.insert(nodes[1].0.clone(), false);
+        assert_eq!(gone(&told), [Arc::from("old")]);
+        told.answering.insert(nodes[0].0.clone(), false);
+        assert!(gone(&told).is_empty(), "none answers");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Configured, Known,
+    Configured,
     ask::{NOBODY, Outcome, names, resolved, said_by_node},
     endpoint::{Components, known_of},
     place::{self, Place, Target},
@@ -28,7 +28,9 @@ use super::{
 use crate::{
     cluster::{
         Address, LinkState, Look, Observation, Seen, Served, Snapshot,
-        platform::{Asked, ComponentKey, ComponentKind, Found, Looked, Reply, Spot, edge::Round, node},
+        platform::{
+            Asked, ComponentKey, ComponentKind, Found, Known, Looked, Reply, Spot, edge::Round, node,
+        },
     },
     live::edge::{Certificates, convert},
     wire::{

@@ -1,13 +1,16 @@
 //! One cockpit looks at the platform around for all that look at the same; the others show what it tells.
 //!
 //! Who looks is decided elsewhere, by a Lease ([`Duty`]); what is told stands in a ConfigMap, which is followed here. Whoever
-//! finds nothing there that is fresh looks by itself, and says why. One that goes over to looking begins with what is known.
+//! finds nothing there that is fresh looks by itself, and says why. One that goes over to looking begins with what was told
+//! last. One that may see less than others looks for itself alone.
+//!
+//! What others tell is in `heard`, what this program tells in `teller`.
 
 mod heard;
+mod teller;
 
 use std::{sync::Arc, time::Duration};
 
-use imbl::OrdMap;
 use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, watch},
@@ -15,31 +18,25 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{
-    Configured, Known, look,
-    pack::{AT_MOST, packed},
-};
+use super::{Configured, look};
 use crate::{
     cluster::{
-        Freshness, Key, LinkState, Observation, Seen, Snapshot,
-        platform::{Component, ComponentKey, Duty, Facts, Looked, Looker, Platform, Sight, Spot},
+        Key, Observation, Seen, Snapshot,
+        platform::{Duty, Known, Looker, Telling},
     },
     wire::Wire,
 };
 use heard::Heard;
+use teller::Teller;
 
 /// It is considered this often what is to be done.
 const PACE: Duration = Duration::from_millis(250);
-/// What is seen is told at least this often, also where nothing but its age has changed.
-const TOLD_EVERY: Duration = Duration::from_secs(15);
-/// News is told at most this often ...
-const NEWS_EVERY: Duration = Duration::from_secs(2);
-/// ... and in not more than so many bytes a second.
-const BYTES_A_SECOND: usize = 32 * 1024;
 /// What is told is good for so long: it may be missed three times.
 const GOOD_FOR: Duration = Duration::from_secs(50);
 /// Who is to look for all is waited for this long before one looks by oneself.
 const DECIDED_WITHIN: Duration = Duration::from_secs(6);
+/// What looks and has failed is begun again after this.
+const BEGUN_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// How a program shares with others what it sees around.
 #[derive(Clone, Debug)]
@@ -52,8 +49,8 @@ pub struct Sharing {
     pub session: String,
     /// What this program has to do.
     pub duty: watch::Receiver<Duty>,
-    /// What it tells, to be stored for the others.
-    pub tell: watch::Sender<Option<Arc<[u8]>>>,
+    /// What it tells the others, or why it must not look for them.
+    pub tell: watch::Sender<Telling>,
 }
 
 /// News of that ConfigMap: what it holds, in base64.
@@ -67,46 +64,23 @@ enum Wanted {
     Read(Arc<str>),
 }
 
-/// What was told last.
-struct LastTold {
-    at: Instant,
-    bytes: usize,
-    of: Gist,
-}
-
-/// What is news: how each component is, and what was found of each host.
-#[derive(PartialEq)]
-struct Gist {
-    components: Vec<(ComponentKey, LinkState, Vec<Option<&'static str>>)>,
-    looks: OrdMap<Spot, Arc<Looked>>,
-}
-
-impl Gist {
-    fn of(seen: &Snapshot) -> Self {
-        let platform = Platform::of(seen);
-        let rows = platform.components.iter();
-        let rows =
-            rows.map(|row| (row.key.clone(), row.state, row.said.iter().map(|said| said.rule).collect()));
-        Self { components: rows.collect(), looks: seen.looks.items.clone() }
-    }
-
-    fn is_still(&self, now: &Self) -> bool {
-        self.looks.ptr_eq(&now.looks) && self.components == now.components
-    }
-}
-
 /// Nobody listens any more.
 struct Gone;
 
-/// Everything that is configured has been looked at, and every host at each place that answers: who reads it puts it in the
-/// place of what it saw itself.
-fn is_whole(seen: &Snapshot) -> bool {
-    let whole = |component: &Component| match component.status.as_deref().and_then(Facts::round) {
-        _ if component.link == Freshness::Connecting => false,
-        Some(round) => !component.link.is_live() || round.looked >= round.hosts,
-        None => true,
-    };
-    seen.is_ready() && !seen.platform.is_empty() && seen.platform.values().all(|one| whole(one))
+/// Begins to look, with what is known already.
+type Look = fn(
+    &Configured,
+    &Known,
+    Option<Wire>,
+    watch::Receiver<Arc<Snapshot>>,
+    mpsc::Sender<Observation>,
+) -> JoinSet<()>;
+
+/// What looks, while this program does; it ends when it is dropped.
+struct Looking {
+    /// When it began, by the API server's clock.
+    since: Timestamp,
+    tasks: JoinSet<()>,
 }
 
 /// What looks and tells, or reads.
@@ -116,14 +90,15 @@ pub(super) struct Shared {
     wire: Option<Wire>,
     seen: watch::Receiver<Arc<Snapshot>>,
     into: mpsc::Sender<Observation>,
-    begun: Instant,
+    listens_since: Instant,
     heard: Heard,
-    /// What looks, while this program does; it ends when it is dropped.
-    looking: Option<JoinSet<()>>,
+    look: Look,
+    looking: Option<Looking>,
+    /// Why what looked here has failed, and when: it may look again, and never for others.
+    failed: Option<(Arc<str>, Instant)>,
     looker: Looker,
-    last: Option<LastTold>,
-    /// So many bytes were too many to be told.
-    too_large: Option<usize>,
+    /// While this program holds the Lease.
+    teller: Teller,
 }
 
 impl Shared {
@@ -140,12 +115,13 @@ impl Shared {
             wire,
             seen,
             into,
-            begun: Instant::now(),
+            listens_since: Instant::now(),
             heard: Heard::default(),
+            look,
             looking: None,
+            failed: None,
             looker: Looker::Unknown,
-            last: None,
-            too_large: None,
+            teller: Teller::default(),
         }
     }
 
@@ -158,6 +134,11 @@ impl Shared {
                 _ = pace.tick() => {}
                 Some(news) = news.recv() => self.heard.take(news, Instant::now()),
                 Ok(()) = self.sharing.duty.changed() => {}
+                why = failure(&mut self.looking) => {
+                    tracing::error!(why, "what looks around has failed");
+                    self.looking = None;
+                    self.failed = Some((format!("what looks around has failed here: {why}").into(), Instant::now()));
+                }
                 () = self.into.closed() => return,
             }
             if self.go_on().await.is_err() {
@@ -168,55 +149,108 @@ impl Shared {
 
     /// Does what is to be done now.
     async fn go_on(&mut self) -> Result<(), Gone> {
-        let skew = self.seen.borrow().api.skew();
-        let there = Timestamp::now().saturating_add(skew).unwrap_or(Timestamp::MAX);
-        let duty = self.sharing.duty.borrow_and_update().clone();
-        let wanted = self.wanted(&duty, there);
-        match wanted {
+        let seen = self.seen.borrow().clone();
+        let there = seen.dated(Timestamp::now());
+        let duty = self.duty();
+        let unfit = self.unfit(&seen);
+        match self.wanted(&duty, unfit.as_ref(), &seen, there) {
             Wanted::Wait => return Ok(()),
             Wanted::Look(looker) => {
+                self.begin(&seen, there).await?;
                 self.says(looker).await?;
-                if self.looking.is_none() {
-                    let known = Known::of(&self.seen.borrow());
-                    let (wire, seen, into) = (self.wire.clone(), self.seen.clone(), self.into.clone());
-                    self.looking = Some(look(&self.configured, &known, wire, seen, into));
+                if unfit.is_none() && duty == Duty::Look {
+                    let since = self.looking.as_ref().map_or(there, |looking| looking.since);
+                    if let Some(told) = self.teller.tells(&self.sharing, &seen, since, there) {
+                        self.says_to_others(Telling::Sight(told));
+                    }
+                    return Ok(());
                 }
+                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
             }
             Wanted::Read(who) => {
                 self.looking = None;
                 if let Some(sight) = self.heard.news() {
-                    for observation in sight.observed(skew) {
+                    for observation in sight.known(seen.api.skew()).observed() {
                         self.send(observation).await?;
                     }
                 }
                 self.says(Looker::Other { who }).await?;
+                // One that was unfit may be fit by now: that is known once it looks again.
+                let unfit = unfit.or_else(|| self.sharing.tell.borrow().unfit().cloned());
+                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
             }
         }
-        match duty {
-            Duty::Look => self.tell(there),
-            Duty::Undecided | Duty::Read(_) | Duty::Barred(_) => {
-                (self.last, self.too_large) = (None, None);
-            }
-        }
+        self.teller = Teller::default();
         Ok(())
     }
 
-    fn wanted(&mut self, duty: &Duty, now: Timestamp) -> Wanted {
-        if *duty == Duty::Look {
-            let why = |bytes| Looker::Alone { why: too_much(bytes).into() };
-            return Wanted::Look(self.too_large.map_or(Looker::ForAll, why));
+    /// What this program has to do. Where nobody stands for it any more, it is for nobody to look for all.
+    fn duty(&mut self) -> Duty {
+        let duty = self.sharing.duty.borrow_and_update().clone();
+        match duty {
+            Duty::Look | Duty::Read(_) if self.sharing.duty.has_changed().is_err() => Duty::Undecided,
+            duty => duty,
         }
-        let told = self.heard.told(&self.sharing.session, now);
-        if let Some(Ok(who)) = told {
-            return Wanted::Read(who);
+    }
+
+    /// Why this program must not look for others, as far as that is known.
+    fn unfit(&self, seen: &Snapshot) -> Option<Arc<str>> {
+        match &self.failed {
+            Some((why, _)) => Some(why.clone()),
+            None if self.looking.is_some() && seen.api.freshness.is_live() => {
+                seen.unfit_to_tell().map(Into::into)
+            }
+            None => None,
         }
-        let decided = self.begun.elapsed() >= DECIDED_WITHIN;
+    }
+
+    /// Goes over to looking, with what was told last, or what was seen here since.
+    async fn begin(&mut self, seen: &Snapshot, there: Timestamp) -> Result<(), Gone> {
+        let pauses = self.failed.as_ref().is_some_and(|(_, at)| at.elapsed() < BEGUN_AGAIN_AFTER);
+        if self.looking.is_some() || pauses {
+            return Ok(());
+        }
+        let told = match self.looker {
+            Looker::Unknown | Looker::Other { .. } => self.heard.last(there),
+            Looker::Alone { .. } | Looker::ForAll => None,
+        };
+        let known = match told {
+            Some(sight) => {
+                let known = sight.known(seen.api.skew());
+                for observation in known.clone().observed() {
+                    self.send(observation).await?;
+                }
+                known
+            }
+            None => seen.known_around(),
+        };
+        let (wire, newest, into) = (self.wire.clone(), self.seen.clone(), self.into.clone());
+        let tasks = (self.look)(&self.configured, &known, wire, newest, into);
+        self.looking = Some(Looking { since: there, tasks });
+        Ok(())
+    }
+
+    fn wanted(&mut self, duty: &Duty, unfit: Option<&Arc<str>>, seen: &Snapshot, now: Timestamp) -> Wanted {
+        let decided = self.listens_since.elapsed() >= DECIDED_WITHIN;
+        // How old something is, is known by the API server's clock.
+        let dates = seen.api.freshness.is_known();
+        let is_known = self.heard.answered() && dates;
         let alone = |why: Arc<str>| Wanted::Look(Looker::Alone { why });
+        if *duty == Duty::Look {
+            return match (unfit, self.teller.too_large()) {
+                _ if !decided && !is_known && self.looking.is_none() => Wanted::Wait,
+                (Some(why), _) => alone(why.clone()),
+                (None, Some(why)) => alone(why.into()),
+                (None, None) => Wanted::Look(Looker::ForAll),
+            };
+        }
+        let told = if dates { self.heard.told(&self.sharing.session, now) } else { None };
         match (told, duty) {
+            (Some(Ok(who)), _) => Wanted::Read(who),
             (Some(Err(why)), _) => alone(why),
             // Whoever looks already goes on.
             (_, Duty::Undecided | Duty::Read(_)) if !decided && self.looking.is_none() => Wanted::Wait,
-            (_, Duty::Barred(_)) if !decided && !self.heard.answered() => Wanted::Wait,
+            (_, Duty::Barred(_)) if !decided && !is_known => Wanted::Wait,
             (_, Duty::Barred(why)) => alone(why.clone()),
             (_, Duty::Read(who)) => {
                 let why = match self.heard.unheard() {
@@ -229,34 +263,8 @@ impl Shared {
         }
     }
 
-    /// Tells the others what is seen, where it is time.
-    fn tell(&mut self, now: Timestamp) {
-        let seen = self.seen.borrow().clone();
-        if !is_whole(&seen) {
-            return;
-        }
-        let since = |last: &LastTold| {
-            let pause = Duration::from_secs_f64(last.bytes as f64 / BYTES_A_SECOND as f64).max(NEWS_EVERY);
-            (last.at.elapsed(), pause)
-        };
-        // Whether there is news is a judgement of all of it: it is asked for only once news might be told.
-        let since = self.last.as_ref().map(since);
-        if since.is_some_and(|(passed, pause)| passed < pause) {
-            return;
-        }
-        let of = Gist::of(&seen);
-        let is_news = self.last.as_ref().is_none_or(|last| !last.of.is_still(&of));
-        if !is_news && since.is_some_and(|(passed, _)| passed < TOLD_EVERY) {
-            return;
-        }
-        let Sharing { who, session, .. } = &self.sharing;
-        let mut bytes = packed(&Sight::text(&seen, who, session, now));
-        self.too_large = Some(bytes.len()).filter(|length| *length > AT_MOST);
-        if let Some(length) = self.too_large {
-            bytes = packed(&Sight::too_large(length as u64, who, session, now));
-        }
-        self.last = Some(LastTold { at: Instant::now(), bytes: bytes.len(), of });
-        self.sharing.tell.send_replace(Some(bytes.into()));
+    fn says_to_others(&self, now: Telling) {
+        self.sharing.tell.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
     }
 
     /// Says who looks.
@@ -273,12 +281,19 @@ impl Shared {
     }
 }
 
-fn too_much(bytes: usize) -> String {
-    format!(
-        "what is seen takes {} KiB, and cockpits tell each other {} KiB at most",
-        bytes / 1024,
-        AT_MOST / 1024
-    )
+/// Why what looks has failed; without an end while nothing has.
+async fn failure(looking: &mut Option<Looking>) -> String {
+    if let Some(looking) = looking {
+        while let Some(done) = looking.tasks.join_next().await {
+            if let Err(why) = done
+                && let Ok(panic) = why.try_into_panic()
+            {
+                let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                return said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 use super::{
     endpoint::{Components, Place, Why, known_of, send},
-    gluster, redis, replica,
+    gluster, joined, redis, replica,
 };
 use crate::{
     cluster::{
@@ -100,8 +100,7 @@ pub(super) fn follow_known(
                 return;
             }
         }
-        let mut tasks = watch_all(stores, &known, wire, into);
-        while tasks.join_next().await.is_some() {}
+        joined(watch_all(stores, &known, wire, into)).await;
     });
     tasks
 }

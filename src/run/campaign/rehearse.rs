@@ -46,6 +46,7 @@ fn left_out(refused: Vec<(&Plan, String)>, all: &[Plan]) -> Refusals {
 
 /// Rehearses these plans. What stands of the checks concerns what is left; the second value says what is left out.
 pub async fn rehearse(access: &Access, plans: &[Plan]) -> (Rehearsal, Refusals) {
+    let access = access.remembering();
     let open = plans.iter().filter(|plan| plan.refusals().next().is_none() && !plan.steps.is_empty());
     let open: Vec<_> = open.map(|plan| (access.clone(), plan.clone())).collect();
     let asked = stream::iter(open).map(|(access, plan)| async move {

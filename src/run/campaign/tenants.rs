@@ -41,8 +41,9 @@ impl Pace {
 /// is a warning, unless none would pass.
 pub async fn rehearse_tenants(access: &Access, plans: &[Plan]) -> Rehearsal {
     let (mut all, mut refused, mut passed) = (Rehearsal::default(), Vec::new(), 0);
+    let access = access.remembering();
     for plan in plans {
-        let one = run::rehearse(access, plan).await;
+        let one = run::rehearse(&access, plan).await;
         for right in one.journal_missing {
             if !all.journal_missing.contains(&right) {
                 all.journal_missing.push(right);

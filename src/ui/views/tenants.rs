@@ -47,10 +47,10 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    fn arrange(&mut self) {
+    fn arrange(&mut self, cx: &Cx<'_>) {
         let keep = |row: &Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
-                && (self.filter.is_empty() || self.rows.keeps(&self.filter, row))
+                && (self.filter.is_empty() || self.rows.keeps(cx, &self.filter, row))
         };
         let rows = &self.rows.all;
         let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
@@ -74,7 +74,7 @@ impl Tenants {
     }
 
     fn settle(&mut self, cx: &Cx<'_>) {
-        self.arrange();
+        self.arrange(cx);
         let page = self.page(cx);
         let shown = &self.shown;
         self.list.settle(shown.len(), page, self.rows.names(shown));

@@ -98,18 +98,18 @@ fn fits(pattern: &[u8], label: &[u8]) -> bool {
     }
 }
 
-/// The login for an image in a pull secret (`kubernetes.io/dockerconfigjson`), where it has one for its registry.
+/// The logins for an image in a pull secret (`kubernetes.io/dockerconfigjson`), in the order in which a kubelet tries them:
+/// at least one. Its index is sorted backwards, so that the nearest comes first.
 ///
 /// # Errors
 /// One sentence: it is not understood, or names other registries alone. No password stands in it.
-pub fn pull_login(secret: &str, data: &[u8], image: &str) -> Result<Login, String> {
+pub fn pull_logins(secret: &str, data: &[u8], image: &str) -> Result<Vec<Login>, String> {
     let named = Named::of(image);
     let config: DockerConfig = serde_json::from_slice(data)
         .map_err(|_| format!("the pull secret {secret} holds no .dockerconfigjson that is understood"))?;
     let mut fits: Vec<_> = config.auths.iter().filter(|(key, _)| is_for(key, &named)).collect();
-    // The longest key is the nearest.
-    fits.sort_by_key(|(key, _)| std::cmp::Reverse(parts(key).0.len() + parts(key).1.len()));
-    let Some((key, entry)) = fits.first() else {
+    fits.sort_by_key(|(key, _)| std::cmp::Reverse(parts(key)));
+    let Some((first, _)) = fits.first() else {
         let keys: Vec<_> = config.auths.keys().take(3).map(String::as_str).collect();
         let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
         let host = &named.host;
@@ -117,19 +117,28 @@ pub fn pull_login(secret: &str, data: &[u8], image: &str) -> Result<Login, Strin
             "the pull secret {secret} has no login for {host}, it names {there}: nodes do not use it"
         ));
     };
-    let torn = || format!("the pull secret {secret} has an entry for {key} without user and password");
-    let (user, password) = if entry.auth.expose_secret().is_empty() {
-        (entry.username.clone(), entry.password.clone())
-    } else {
-        let decoded = STANDARD.decode(entry.auth.expose_secret().trim()).ok();
-        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(torn)?;
-        let (user, password) = text.split_once(':').ok_or_else(torn)?;
-        (user.to_owned(), SecretString::from(password.trim_end_matches('\0').to_owned()))
-    };
-    if user.is_empty() || password.expose_secret().is_empty() {
-        return Err(torn());
+    let logins: Vec<_> = fits.iter().filter_map(|(_, entry)| entry.login(secret)).collect();
+    match logins.is_empty() {
+        true => Err(format!("the pull secret {secret} has an entry for {first} without user and password")),
+        false => Ok(logins),
     }
-    Ok(Login { user, password, whose: format!("the login in the pull secret {secret}"), of_nodes: true })
+}
+
+impl Entry {
+    /// `None`: it has no user and password.
+    fn login(&self, secret: &str) -> Option<Login> {
+        let (user, password) = if self.auth.expose_secret().is_empty() {
+            (self.username.clone(), self.password.clone())
+        } else {
+            let bytes = STANDARD.decode(self.auth.expose_secret().trim()).ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (user, password) = text.split_once(':')?;
+            (user.to_owned(), SecretString::from(password.trim_end_matches('\0').to_owned()))
+        };
+        let whole = !user.is_empty() && !password.expose_secret().is_empty();
+        let whose = format!("the login in the pull secret {secret}");
+        whole.then_some(Login { user, password, whose, of_nodes: true })
+    }
 }
 
 /// What a 401 wants.
@@ -176,7 +185,7 @@ mod tests {
 
     fn login(auths: &str, image: &str) -> Result<(String, String), String> {
         let data = format!("{{\"auths\":{auths}}}");
-        let login = pull_login("acme/registry", data.as_bytes(), image)?;
+        let login = pull_logins("acme/registry", data.as_bytes(), image)?.swap_remove(0);
         Ok((login.user, login.password.expose_secret().to_owned()))
     }
 
@@ -223,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn all_that_are_for_an_image_are_tried_the_nearest_first() {
+        let users = |auths: &str| {
+            let data = format!("{{\"auths\":{auths}}}");
+            let all = pull_logins("acme/registry", data.as_bytes(), "r.example/team/app:1").expect("logins");
+            all.into_iter().map(|login| login.user).collect::<Vec<_>>()
+        };
+        let several = r#"{"*.example": {"username": "any", "password": "p"}, "r.example": {"username": "all", "password": "p"},
+            "https://r.example/v2/team/app": {"username": "app", "password": "p"}, "r.example/other": {"username": "x", "password": "p"},
+            "r.example/team": {"username": "team", "password": "p"}, "r.example/te": {"username": "no password"}}"#;
+        assert_eq!(users(several), ["app", "team", "all", "any"]);
+    }
+
+    #[test]
     fn what_is_no_login_is_said_without_a_password() {
         for auths in [
             r#"{"r.example": {"username": "u"}}"#,
@@ -243,7 +265,8 @@ mod tests {
             Ok(("puller".into(), "s3cret".into()))
         );
         let data = format!("{{\"auths\":{made}}}");
-        let found = pull_login("acme/registry", data.as_bytes(), "registry.example.test:5443/saas/app:1.4.1");
+        let found =
+            pull_logins("acme/registry", data.as_bytes(), "registry.example.test:5443/saas/app:1.4.1");
         assert!(!format!("{found:?}").contains("s3cret"));
     }
 

@@ -24,8 +24,13 @@ fn all() -> MutexGuard<'static, HashMap<(String, u64), Instant>> {
     REFUSED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Tells a login from others, for as long as the program runs.
+pub(super) fn hash(login: &Login) -> u64 {
+    SALT.hash_one((&login.user, login.password.expose_secret()))
+}
+
 fn key(base: &str, login: &Login) -> (String, u64) {
-    (base.to_owned(), SALT.hash_one((&login.user, login.password.expose_secret())))
+    (base.to_owned(), hash(login))
 }
 
 /// Whether it was refused there within the hour. Another password is another login.

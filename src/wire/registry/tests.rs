@@ -155,7 +155,7 @@ fn configured(at: SocketAddr, password: &'static str, of_nodes: bool) -> Registr
             if of_nodes { "the login in the pull secret acme/registry" } else { "the configured login" };
         let password = SecretString::from(password);
         let login = Login { user: "puller".into(), password, whose: whose.into(), of_nodes };
-        async move { Ok(Some(login)) }.boxed()
+        async move { Ok(vec![login]) }.boxed()
     })
 }
 
@@ -199,6 +199,7 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
     let found = unusable.ask(&image, None, "acme").await;
     assert_eq!(found, Answer::Barred("the pull secret acme/registry names none".into()));
     assert_eq!(unusable.ask(&format!("{at}/app:1"), None, "acme").await, has(at));
+    of_several(at).await;
 }
 
 /// The registry there under another name, and at that address.
@@ -207,7 +208,7 @@ fn elsewhere(base: String) -> Registries {
     Registries::new("r.test".into(), place, |_, _| {
         let (user, password) = ("puller".into(), SecretString::from("s3cret"));
         let login = Login { user, password, whose: "the pull secret".into(), of_nodes: true };
-        async move { Ok(Some(login)) }.boxed()
+        async move { Ok(vec![login]) }.boxed()
     })
 }
 
@@ -263,7 +264,7 @@ async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
         "{answer:?}"
     );
     let place = Place { authority: Some("/nowhere/house.pem".into()), base: None };
-    let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(None) }.boxed());
+    let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(Vec::new()) }.boxed());
     let answer = typo.alive(&image, "acme").await;
     assert!(matches!(&answer, Alive::Unasked(why) if why.contains("/nowhere/house.pem")), "{answer:?}");
 }
@@ -272,8 +273,95 @@ async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
 async fn a_slow_cluster_is_no_slow_registry() {
     let never = |_, _| futures::future::pending().boxed();
     let slow = Registries::new("r.test".into(), Place::default(), never);
-    let who = slow.0.as_ref().expect("one is configured").who("r.test/app:1", "acme").await;
+    let who = slow.who("r.test/app:1", "acme").await;
     assert!(matches!(&who, Err(Lacking::Unread(why)) if why.contains("could not be read within")), "{who:?}");
+}
+
+/// A registry on loopback that takes connections, counts them, and says nothing; or 404.
+async fn counting(answers: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (at, count) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Relaxed);
+            if !answers {
+                kept.push(stream);
+                continue;
+            }
+            let answer = |_: Request<hyper::body::Incoming>| async {
+                let empty = http_body_util::Empty::<Bytes>::new();
+                Ok::<_, Infallible>(Response::builder().status(404).body(empty).expect("a reply"))
+            };
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)));
+        }
+    });
+    (at, count)
+}
+
+#[tokio::test]
+async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_is_silent() {
+    let (at, asked) = counting(true).await;
+    let logins = move |password: fn(&str) -> &str| {
+        Registries::new(at.to_string(), Place::default(), move |namespace, _| {
+            let password = SecretString::from(password(&namespace).to_owned());
+            let login =
+                Login { user: "puller".into(), password, whose: "the pull secret".into(), of_nodes: true };
+            async move { Ok(vec![login]) }.boxed()
+        })
+    };
+    let image = format!("{at}/app:1");
+    let tenants = async |all: &Registries| {
+        for tenant in ["acme", "globex", "initech"] {
+            assert_eq!(all.ask(&image, None, tenant).await, Answer::HasNot(at.to_string()));
+        }
+        asked.swap(0, Relaxed)
+    };
+    let same = logins(|_| "s3cret");
+    assert_eq!(tenants(&same).await, 3);
+    assert_eq!(tenants(&same.remembering()).await, 1, "they have one login");
+    assert_eq!(
+        tenants(&logins(|namespace| if namespace == "acme" { "a" } else { "b" }).remembering()).await,
+        2
+    );
+    let (at, asked) = counting(false).await;
+    let all = Registries::default().remembering();
+    let begun = tokio::time::Instant::now();
+    for (tenant, image) in [("acme", "app:1"), ("globex", "app:1"), ("initech", "app:2")] {
+        let answer = all.ask(&format!("{at}/{image}"), None, tenant).await;
+        assert!(
+            matches!(&answer, Answer::Unknown(why) if why.ends_with("did not answer within 3 s")),
+            "{answer:?}"
+        );
+    }
+    assert!(all.moved(&format!("{at}/app:1"), "sha256:1", "acme").await.is_err());
+    assert!(begun.elapsed() < PATIENCE * 2 && asked.load(Relaxed) == 1, "{:?}", begun.elapsed());
+}
+
+/// Of several logins one is shown after another, and none in clear.
+async fn of_several(at: SocketAddr) {
+    let several = |base: Option<String>, passwords: &'static [&'static str]| {
+        let place = Place { base, authority: None };
+        Registries::new(at.to_string(), place, move |_, _| {
+            let login = |password: &&str| {
+                let password = SecretString::from((*password).to_owned());
+                Login { user: "puller".into(), password, whose: "the pull secret".into(), of_nodes: true }
+            };
+            let all = passwords.iter().map(login).collect();
+            async move { Ok(all) }.boxed()
+        })
+    };
+    let (private, owned) = (format!("{at}/private/app:1"), format!("{at}/owned/app:1"));
+    for image in [&private, &owned] {
+        let found = several(None, &["w1", "w2", "s3cret", "w3"]).ask(image, None, "acme").await;
+        assert!(matches!(found, Answer::Has(_)), "{image}: {found:?}");
+    }
+    let found = several(None, &["w4", "w5"]).ask(&private, None, "acme").await;
+    assert!(matches!(&found, Answer::Barred(why) if why.contains("refuses the pull secret")), "{found:?}");
+    let clear = several(Some(format!("http://0.0.0.0:{}", at.port())), &["w6", "s3cret"]);
+    let found = clear.ask(&private, None, "acme").await;
+    assert!(matches!(&found, Answer::Unknown(why) if why.ends_with("none is sent without TLS")), "{found:?}");
 }
 
 #[tokio::test]

@@ -76,8 +76,11 @@ pub(super) struct Way {
     shown: Option<HeaderValue>,
     /// It is a token, good for one repository.
     is_token: bool,
-    login: Result<Option<Login>, Lacking>,
-    /// The login was sent, to the registry or to who hands out its tokens.
+    /// Those that are tried, one after another.
+    logins: Result<Vec<Login>, Lacking>,
+    /// Which of them is.
+    turn: usize,
+    /// It was sent, to the registry or to who hands out its tokens.
     sent: bool,
 }
 
@@ -91,7 +94,7 @@ impl Way {
     pub(super) fn to(
         named: &Named,
         place: &Place,
-        login: Result<Option<Login>, Lacking>,
+        logins: Result<Vec<Login>, Lacking>,
     ) -> Result<Self, Stop> {
         let cannot = |why: String| Stop::Unasked(why);
         let roots = tls::store(place.authority.as_deref()).map_err(cannot)?;
@@ -119,7 +122,8 @@ impl Way {
             host: named.host.clone(),
             shown: None,
             is_token: false,
-            login,
+            logins,
+            turn: 0,
             sent: false,
         })
     }
@@ -156,15 +160,34 @@ impl Way {
         answer.map_err(|why| Stop::Failed(format!("cannot be reached: {}", deepest(&why))))
     }
 
-    /// Asks, and shows a login where a 401 wants one: once, for accounts are locked by those who try again.
+    /// Asks, and shows a login where a 401 wants one: each once, for accounts are locked by those who try again.
     pub(super) async fn ask(&mut self, method: Method, path: &str) -> Result<Reply, Stop> {
         let first = self.get(method.clone(), path).await?;
         if first.status() != StatusCode::UNAUTHORIZED || self.shown.is_some() {
             return self.let_in(first);
         }
-        match challenge(&first) {
+        let wanted = challenge(&first);
+        loop {
+            let asked = async {
+                self.show(&wanted).await?;
+                let reply = self.get(method.clone(), path).await?;
+                self.let_in(reply)
+            };
+            match asked.await {
+                // As nodes do: what one may not, another may.
+                Err(Stop::Refused(..)) if self.has_another() => {
+                    (self.turn, self.sent, self.shown, self.is_token) = (self.turn + 1, false, None, false);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// What a 401 wants is shown from now on.
+    async fn show(&mut self, wanted: &Challenge) -> Result<(), Stop> {
+        match wanted {
             Challenge::Bearer(wanted) => {
-                let token = self.token(&wanted).await?;
+                let token = self.token(wanted).await?;
                 let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
                 let mut value =
                     value.map_err(|_| Stop::Failed("hands out no token that can be sent".into()))?;
@@ -172,7 +195,7 @@ impl Way {
                 (self.shown, self.is_token) = (Some(value), true);
             }
             Challenge::Basic => {
-                let Ok(Some(login)) = &self.login else { return Err(self.shut()) };
+                let Ok(Some(login)) = self.login() else { return Err(self.shut()) };
                 if self.in_clear() {
                     return Err(self.shut());
                 }
@@ -180,20 +203,28 @@ impl Way {
                 self.sent = true;
             }
             Challenge::Other => {
-                return Err(match &self.login {
+                return Err(match self.login() {
                     Ok(Some(_)) => Stop::Failed("wants a login of another kind than Basic or a token".into()),
                     _ => self.shut(),
                 });
             }
         }
-        let second = self.get(method, path).await?;
-        self.let_in(second)
+        Ok(())
     }
 
-    /// Another repository is asked for next: a token is not good for it.
+    /// Who asks now.
+    fn login(&self) -> Result<Option<&Login>, &Lacking> {
+        self.logins.as_ref().map(|all| all.get(self.turn))
+    }
+
+    fn has_another(&self) -> bool {
+        self.logins.as_ref().is_ok_and(|all| self.turn + 1 < all.len())
+    }
+
+    /// Another repository is asked for next: a token is not good for it, and who may not this one may that.
     pub(super) fn drop_token(&mut self) {
         if self.is_token {
-            (self.shown, self.is_token) = (None, false);
+            (self.shown, self.is_token, self.turn) = (None, false, 0);
         }
     }
 
@@ -212,7 +243,7 @@ impl Way {
 
     /// Why it does not let us in: that it refuses a login is said of one that was sent alone.
     fn shut(&self) -> Stop {
-        match &self.login {
+        match self.login() {
             Ok(Some(login)) if self.sent => {
                 // One that a token was handed out for is good, if not for this repository.
                 if !self.is_token {
@@ -261,7 +292,7 @@ impl Way {
         if own {
             request = request.header(header::HOST, &self.host);
         }
-        if let Ok(Some(login)) = &self.login
+        if let Ok(Some(login)) = self.login()
             && secure
         {
             request = request.header(header::AUTHORIZATION, self.basic(login)?);

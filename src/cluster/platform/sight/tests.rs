@@ -71,7 +71,7 @@ fn seen() -> Snapshot {
 fn read_by(text: &str, behind: i64) -> Snapshot {
     let mut other = Snapshot::default();
     other.observe(Observation::Api(Box::new(Api { skew_millis: behind * 1_000, ..Api::default() })));
-    for observation in Sight::read(text).expect("it is read").observed(other.api.skew()) {
+    for observation in Sight::read(text).expect("it is read").known(other.api.skew()).observed() {
         other.observe(observation);
     }
     other
@@ -159,7 +159,7 @@ proptest! {
         let cut = (0..=cut.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         if let Ok(sight) = Sight::read(&format!("{}{with}{}", &text[..cut], &text[cut..])) {
             let mut other = Snapshot::default();
-            for observation in sight.observed(SignedDuration::MAX) {
+            for observation in sight.known(SignedDuration::MAX).observed() {
                 other.observe(observation);
             }
             super::super::Platform::of(&other);

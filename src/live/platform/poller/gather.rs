@@ -147,11 +147,11 @@ impl Poller {
             let of_it = |job: &&Job| job.place() == Some(&key);
             for job in self.schedule.jobs().filter(of_it).cloned().collect::<Vec<_>>() {
                 self.schedule.remove(&job);
-                if let Job::Look(spot) = job
-                    && self.looks.remove(&spot).is_some()
-                {
-                    told.push(Observation::Look(Seen::Gone(spot)));
-                }
+            }
+            let at_it = self.looks.keys().filter(|spot| spot.asked == Asked::At(key.clone()));
+            for spot in at_it.cloned().collect::<Vec<_>>() {
+                self.looks.remove(&spot);
+                told.push(Observation::Look(Seen::Gone(spot)));
             }
             told.push(Observation::Platform(Seen::Gone(key)));
         }

@@ -1,15 +1,18 @@
 //! What was heard of the cockpit that looks for all: what it told last, and how old that is.
 //!
-//! What comes while one listens is as old as one has it, by one's own clock that never goes back. What was there before is as
-//! old as it says, by the API server's clock.
+//! It is as old as it says, by the API server's clock, and at least as old as one has it, by one's own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{super::pack::unpacked, GOOD_FOR, News};
 use crate::cluster::{Seen, platform::Sight};
+
+/// Whoever goes over to looking begins with what was told so long ago at most: since when something is broken is worth more
+/// than what it is like now, which is asked at once.
+const KEPT_FOR: Duration = Duration::from_secs(300);
 
 /// What was heard.
 #[derive(Default)]
@@ -25,8 +28,6 @@ pub(super) struct Heard {
 struct Told {
     base64: String,
     heard: Instant,
-    /// It came while one listened.
-    came: bool,
     /// `None`: not read yet.
     by: Option<Result<By, Arc<str>>>,
     /// What is not shown yet.
@@ -47,11 +48,11 @@ impl Heard {
             Seen::All(all, _) | Seen::AllBut(all, _, _) => {
                 (self.answered, self.unheard) = (true, None);
                 match all.into_iter().next() {
-                    Some((_, base64)) => self.put(base64, false, now),
+                    Some((_, base64)) => self.put(base64, now),
                     None => self.told = None,
                 }
             }
-            Seen::Put(_, base64) => self.put(base64, true, now),
+            Seen::Put(_, base64) => self.put(base64, now),
             Seen::Gone(_) => self.told = None,
             Seen::Lost(_, why) => (self.answered, self.unheard) = (true, Some(why)),
             Seen::Back(_) => self.unheard = None,
@@ -59,9 +60,9 @@ impl Heard {
         }
     }
 
-    fn put(&mut self, base64: String, came: bool, heard: Instant) {
+    fn put(&mut self, base64: String, heard: Instant) {
         if self.told.as_ref().is_none_or(|told| told.base64 != base64) {
-            self.told = Some(Told { base64, heard, came, by: None, news: None });
+            self.told = Some(Told { base64, heard, by: None, news: None });
         }
     }
 
@@ -78,26 +79,17 @@ impl Heard {
     /// Who of the others has told what is still good at this moment of the API server, or why that cannot be used. `None`:
     /// nothing is.
     pub(super) fn told(&mut self, session: &str, now: Timestamp) -> Option<Result<Arc<str>, Arc<str>>> {
-        let told = self.told.as_mut()?;
-        if told.heard.elapsed() > GOOD_FOR {
-            return None;
-        }
-        if told.by.is_none() {
-            let read = unpacked(&told.base64).and_then(|text| Sight::read(&text));
-            let by = read.map(|sight| {
-                let by = By { who: sight.who.clone(), session: sight.session.clone(), at: sight.at };
-                told.news = Some(sight);
-                by
-            });
-            told.by = Some(by.map_err(Into::into));
-        }
-        match told.by.as_ref()? {
+        let told = self.told.as_mut().filter(|told| told.heard.elapsed() <= GOOD_FOR)?;
+        let by = told.by.get_or_insert_with(|| {
+            let sight = read(&told.base64)?;
+            let by = By { who: sight.who.clone(), session: sight.session.clone(), at: sight.at };
+            told.news = Some(sight);
+            Ok(by)
+        });
+        match by {
             Err(why) => Some(Err(why.clone())),
-            Ok(by) if *by.session == *session => None,
             Ok(by) => {
-                let age = now.duration_since(by.at);
-                let good = told.came || age.unsigned_abs() <= GOOD_FOR;
-                good.then(|| Ok(by.who.clone()))
+                (*by.session != *session && is_within(GOOD_FOR, by.at, now)).then(|| Ok(by.who.clone()))
             }
         }
     }
@@ -106,4 +98,19 @@ impl Heard {
     pub(super) fn news(&mut self) -> Option<Sight> {
         self.told.as_mut()?.news.take()
     }
+
+    /// What was told last, by whomever, where that is worth to begin with.
+    pub(super) fn last(&self, now: Timestamp) -> Option<Sight> {
+        let sight = read(&self.told.as_ref()?.base64).ok()?;
+        is_within(KEPT_FOR, sight.at, now).then_some(sight)
+    }
+}
+
+fn read(base64: &str) -> Result<Sight, Arc<str>> {
+    Ok(unpacked(base64).and_then(|text| Sight::read(&text))?)
+}
+
+/// Whether two moments of the API server are that near: its clock may have been put back.
+fn is_within(span: Duration, at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at).unsigned_abs() <= span
 }

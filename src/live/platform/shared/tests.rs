@@ -3,31 +3,48 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::time::{advance, sleep};
 
-use super::*;
-use crate::cluster::platform::{Component, ComponentKind, Found};
+use super::{
+    super::pack::{AT_MOST, packed},
+    *,
+};
+use crate::cluster::{
+    Freshness, Trouble,
+    platform::{Component, ComponentKey, ComponentKind, Found, Looked, Sight, Spot},
+};
 
 /// A program that shares, and its ends.
 struct Eye {
     duty: watch::Sender<Duty>,
     news: mpsc::Sender<News>,
     seen: watch::Sender<Arc<Snapshot>>,
-    told: watch::Receiver<Option<Arc<[u8]>>>,
+    told: watch::Receiver<Telling>,
     reports: mpsc::Receiver<Observation>,
     shown: Snapshot,
 }
 
 const PLACE: (&str, &str) = ("wheelhouse", "platform-1");
 
+/// A cluster of which no more is known than that it answers.
+fn answering() -> Snapshot {
+    let mut seen = Snapshot::default();
+    seen.api.freshness = Freshness::Live { since: Timestamp::now() };
+    seen
+}
+
 fn begin() -> Eye {
+    begin_with(look, answering())
+}
+
+fn begin_with(look: Look, seen: Snapshot) -> Eye {
     let (duty, heard) = watch::channel(Duty::Undecided);
-    let (tell, told) = watch::channel(None);
+    let (tell, told) = watch::channel(Telling::Nothing);
     let (news, listened) = mpsc::channel(4);
-    let (seen, newest) = watch::channel(Arc::new(Snapshot::default()));
+    let (seen, newest) = watch::channel(Arc::new(seen));
     let (into, reports) = mpsc::channel(64);
     let place = Key::new(PLACE.0, PLACE.1);
     let sharing = Sharing { place, who: "alice".into(), session: "1".into(), duty: heard, tell };
     let shared = Shared::new(Configured::default(), sharing, None, newest, into);
-    tokio::spawn(shared.run(listened));
+    tokio::spawn(Shared { look, ..shared }.run(listened));
     Eye { duty, news, seen, told, reports, shown: Snapshot::default() }
 }
 
@@ -63,10 +80,12 @@ fn seen(names: usize) -> Snapshot {
     around(sketch.expect("a sketch"), names)
 }
 
+fn failed(trouble: Trouble, since: Timestamp) -> Component {
+    Component::new(key()).failed(trouble, "is down", since)
+}
+
 fn around(mut seen: Snapshot, names: usize) -> Snapshot {
-    let component =
-        Component::new(key()).failed(crate::cluster::Trouble::Refused, "is down", Timestamp::now());
-    seen.observe(Observation::Platform(Seen::Put(key(), component)));
+    seen.observe(Observation::Platform(Seen::Put(key(), failed(Trouble::Silent, Timestamp::now()))));
     for n in 0..names {
         let spot = Spot { host: format!("h{n}").into(), asked: crate::cluster::platform::Asked::Resolver };
         let text: String = (0..1_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
@@ -99,8 +118,10 @@ async fn what_another_tells_is_shown_until_it_is_too_old_and_then_one_looks() {
     eye.hears(there(None)).await;
     eye.duty.send_replace(Duty::Read("bob".into()));
     assert_eq!(eye.looker().await, Looker::Unknown, "it has just begun, and another looks");
-    // Whatever its clock says: it came while we listened.
-    eye.hears(put(file("bob", "2", ago(9_000)))).await;
+    // It came while we listened, and is old all the same.
+    eye.hears(put(file("bob", "2", ago(60)))).await;
+    assert_eq!(eye.looker().await, Looker::Unknown);
+    eye.hears(put(file("bob", "2", ago(1)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
     assert!(eye.shown.platform.get(&key()).is_some() && eye.shown.looks.len() == 1);
     advance(GOOD_FOR - Duration::from_secs(3)).await;
@@ -154,7 +175,7 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
     let mut eye = begin();
     eye.hears(there(Some(file("bob", "2", ago(1))))).await;
     eye.duty.send_replace(Duty::Look);
-    eye.seen.send_replace(Arc::new(around(Snapshot::default(), 3)));
+    eye.seen.send_replace(Arc::new(around(answering(), 3)));
     assert_eq!(eye.looker().await, Looker::ForAll);
     assert!(!eye.told.has_changed().expect("it lives"), "the cluster is not read yet");
     eye.seen.send_replace(Arc::new(seen(3)));
@@ -168,7 +189,7 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
         }
         times
     };
-    assert!(eye.told.borrow_and_update().is_some());
+    assert!(matches!(*eye.told.borrow_and_update(), Telling::Sight(_)));
     assert_eq!(times(&mut eye, 60).await, 4, "nothing is new");
     eye.seen.send_replace(Arc::new(seen(4)));
     assert_eq!(times(&mut eye, 3).await, 1, "something is");
@@ -176,12 +197,153 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
     eye.seen.send_replace(Arc::new(seen(1_200)));
     assert_eq!(times(&mut eye, 3).await, 1);
     assert!(eye.alone().await.ends_with("and cockpits tell each other 512 KiB at most"));
-    let bytes = eye.told.borrow().clone().expect("it says so");
-    assert!(bytes.len() < 1_000);
+    assert!(matches!(&*eye.told.borrow(), Telling::Sight(bytes) if bytes.len() < 1_000), "it says so");
     // It has lost the Lease, and nobody else tells anything: it goes on looking, and tells no more.
     eye.duty.send_replace(Duty::Undecided);
     assert_eq!(eye.alone().await, "the cluster does not tell who looks for all");
+    assert_eq!(*eye.told.borrow_and_update(), Telling::Nothing);
     assert_eq!(times(&mut eye, 60).await, 0);
+}
+
+thread_local! {
+    /// What those that began to look in this test knew.
+    static KNOWN: std::cell::RefCell<Vec<Known>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Looks, and remembers with what it began.
+fn remembers(
+    _: &Configured,
+    known: &Known,
+    _: Option<Wire>,
+    _: watch::Receiver<Arc<Snapshot>>,
+    _: mpsc::Sender<Observation>,
+) -> JoinSet<()> {
+    KNOWN.with_borrow_mut(|all| all.push(known.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(std::future::pending());
+    tasks
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_over_to_looking_begins_with_what_was_told_last() {
+    let told = |since: Timestamp, at: Timestamp, who: &str| {
+        let mut seen = seen(2);
+        seen.observe(Observation::Platform(Seen::Put(key(), failed(Trouble::Silent, since))));
+        STANDARD.encode(packed(&Sight::text(&seen, who, "2", at)))
+    };
+    // It holds the Lease before it has read what stands there.
+    let mut eye = begin_with(remembers, answering());
+    eye.duty.send_replace(Duty::Look);
+    assert_eq!(eye.looker().await, Looker::Unknown);
+    let broken = ago(7_200);
+    eye.hears(there(Some(told(broken, ago(60), "bob")))).await;
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    let known = KNOWN.take();
+    let of = |known: &Known| known.components.get(&key()).and_then(|one| one.silent_since);
+    assert_eq!(known.iter().map(of).collect::<Vec<_>>(), [Some(broken)]);
+    assert_eq!((known[0].looks.len(), eye.shown.looks.len()), (2, 2), "it is shown as well");
+    // It reads, and holds it in the moment in which something newer is told.
+    let mut eye = begin_with(remembers, answering());
+    eye.hears(there(Some(told(ago(10), ago(5), "bob")))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    eye.duty.send_replace(Duty::Look);
+    eye.hears(put(told(broken, ago(1), "bob"))).await;
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    // What it was like long ago is nothing to begin with.
+    let mut eye = begin_with(remembers, answering());
+    eye.hears(there(Some(told(broken, ago(900), "bob")))).await;
+    eye.duty.send_replace(Duty::Look);
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    assert_eq!(KNOWN.take().last().map(of), Some(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_judged_by_its_age_before_the_clock_of_the_api_server_is_known() {
+    let mut eye = begin_with(remembers, Snapshot::default());
+    eye.hears(there(Some(file("bob", "2", ago(3_605))))).await;
+    for duty in [Duty::Read("bob".into()), Duty::Look, Duty::Barred("read-only".into())] {
+        eye.duty.send_replace(duty);
+        assert_eq!(eye.looker().await, Looker::Unknown);
+    }
+    let mut late = answering();
+    late.api.skew_millis = -3_600_000;
+    eye.seen.send_replace(Arc::new(late));
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    // Where it does not answer at all, one looks.
+    let mut eye = begin_with(remembers, Snapshot::default());
+    eye.duty.send_replace(Duty::Undecided);
+    sleep(DECIDED_WITHIN).await;
+    assert_eq!(eye.alone().await, "the cluster does not tell who looks for all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
+    let mut eye = begin_with(remembers, answering());
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Look);
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    let sees = |trouble| {
+        let mut seen = seen(1);
+        seen.observe(Observation::Platform(Seen::Put(key(), failed(trouble, ago(1)))));
+        Arc::new(seen)
+    };
+    eye.seen.send_replace(sees(Trouble::Denied));
+    let why = "others may see more than it does: Redis redis-1: is down";
+    assert_eq!(eye.alone().await, why);
+    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    // Another may be let in: whoever shows what that one tells does not know more of itself.
+    eye.duty.send_replace(Duty::Barred(why.into()));
+    eye.hears(put(file("bob", "2", ago(1)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    eye.seen.send_replace(sees(Trouble::Silent));
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
+    eye.looker().await;
+    assert_eq!(*eye.told.borrow(), Telling::Nothing, "it looks, and is let in");
+}
+
+/// Fails as soon as it looks.
+fn fails(
+    _: &Configured,
+    _: &Known,
+    _: Option<Wire>,
+    _: watch::Receiver<Arc<Snapshot>>,
+    _: mpsc::Sender<Observation>,
+) -> JoinSet<()> {
+    let mut inner = JoinSet::new();
+    inner.spawn(async { panic!("no such edge") });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(super::super::joined(inner));
+    tasks
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_looks_and_fails_is_told_and_another_may_look_for_all() {
+    let mut eye = begin_with(fails, answering());
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Look);
+    let why = "what looks around has failed here: no such edge";
+    assert_eq!(eye.alone().await, why);
+    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    eye.duty.send_replace(Duty::Barred(why.into()));
+    eye.hears(put(file("bob", "2", ago(1)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()), "it is not the one to look for others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_stands_for_it_any_more_it_tells_nothing() {
+    let mut eye = begin_with(remembers, seen(1));
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Look);
+    assert_eq!(eye.looker().await, Looker::ForAll);
+    assert!(matches!(*eye.told.borrow(), Telling::Sight(_)));
+    let (gone, _) = watch::channel(Duty::Look);
+    drop(std::mem::replace(&mut eye.duty, gone));
+    sleep(DECIDED_WITHIN).await;
+    assert_eq!(eye.alone().await, "the cluster does not tell who looks for all");
+    assert_eq!(*eye.told.borrow(), Telling::Nothing);
 }
 
 /// Two thousand hosts at two edges and the floating address, each with a certificate of its own.

@@ -57,12 +57,26 @@ pub struct Row {
     pub health: Health,
     /// How bad: the place of its first finding, the number of findings where there is none.
     pub rank: usize,
-    pub word: Cow<'static, str>,
+    /// The word of its state.
+    word: &'static str,
 }
 
 impl Row {
     pub fn name(&self) -> &TenantName {
         &self.judged.tenant.name
+    }
+
+    /// The word of its state, and of a certificate how long it is valid for. It is looked up: for the rows that are drawn, and
+    /// for all where they are filtered.
+    pub fn word(&self, cx: &Cx<'_>) -> Cow<'static, str> {
+        let is_certificate = self.word == CERTIFICATE;
+        let until = is_certificate.then(|| Chain::until(cx.seen, &self.judged.tenant)).flatten();
+        let left = until.map(|until| until.as_second().saturating_sub(cx.now.as_second()));
+        match left {
+            Some(left @ 1..) => format!("{CERTIFICATE} {}", format::span(left)).into(),
+            Some(_) => "expired".into(),
+            None => self.word.into(),
+        }
     }
 
     /// In use and the limit, of the container that is nearest to it.
@@ -130,8 +144,8 @@ impl Rows {
                 health,
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
                 word: match no_database {
-                    true => "blocked".into(),
-                    false => told(cx, &judged.tenant, word(health, found.map(|(.., rule)| *rule))),
+                    true => "blocked",
+                    false => word(health, found.map(|(.., rule)| *rule)),
                 },
             });
         }
@@ -142,14 +156,14 @@ impl Rows {
     }
 
     /// Whether the filter lets a row through.
-    pub fn keeps(&self, filter: &Filter, row: &Row) -> bool {
-        let (facts, workload) = (&row.facts, &row.judged.tenant.workload);
-        filter.keeps(&format!("{} {} {}", row.name(), row.word, facts.tag), |of| match of {
+    pub fn keeps(&self, cx: &Cx<'_>, filter: &Filter, row: &Row) -> bool {
+        let (facts, workload, word) = (&row.facts, &row.judged.tenant.workload, row.word(cx));
+        filter.keeps(&format!("{} {word} {}", row.name(), facts.tag), |of| match of {
             Of::Column("tenant") => Some(row.name().to_string()),
             Of::Column("namespace") => Some(workload.key.key.namespace.to_string()),
-            Of::Column("state") => Some(match row.word.starts_with(CERTIFICATE) {
+            Of::Column("state") => Some(match word.starts_with(CERTIFICATE) {
                 true => CERTIFICATE.to_owned(),
-                false => row.word.clone().into_owned(),
+                false => word.clone().into_owned(),
             }),
             Of::Column("image") => Some(facts.tag.clone()),
             Of::Column("ready") => Some(facts.ready.to_string()),
@@ -213,17 +227,6 @@ impl Rows {
 /// A share as filters compare it: in percent, without the sign.
 fn in_percent(share: f64) -> String {
     format!("{:.0}", share * 100.0)
-}
-
-/// The word, and of a certificate how long it is valid for.
-fn told(cx: &Cx<'_>, tenant: &Tenant, word: &'static str) -> Cow<'static, str> {
-    let until = (word == CERTIFICATE).then(|| Chain::until(cx.seen, tenant)).flatten();
-    let left = until.map(|until| until.as_second().saturating_sub(cx.now.as_second()));
-    match left {
-        Some(left @ 1..) => format!("{word} {}", format::span(left)).into(),
-        Some(_) => "expired".into(),
-        None => word.into(),
-    }
 }
 
 /// The word for a certificate that ends, or has.

@@ -62,7 +62,7 @@ impl Tenants {
         );
         pen.put(4, y, c.name, &cx.tenant_name(row.name(), c.name), Role::Text);
         if let Some(x) = c.state {
-            pen.put(x, y, 8, &row.word, if calm { Role::Muted } else { tone });
+            pen.put(x, y, 8, &row.word(cx), if calm { Role::Muted } else { tone });
         }
         let short = facts.ready < facts.wanted;
         pen.put_right(

@@ -1,0 +1,129 @@
+//! The ConfigMap in which the holder of the Lease tells what it sees: one write at a time, each in place of the version
+//! that is known to stand there, never in the way of whoever renews the Lease.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::{ByteString, api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use super::{
+    super::perform::{Failure, Writer},
+    named,
+};
+
+/// The key of what is told, in the ConfigMap.
+const TOLD: &str = "seen";
+/// What could not be written is written again after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What came of a write: the version that stands there now.
+type Put = Result<Option<String>, Failure>;
+
+pub(super) struct Board {
+    name: String,
+    /// A write may take so long.
+    within: Duration,
+    /// The version that stands there, where it is known.
+    version: Option<String>,
+    /// What is to be written.
+    due: Option<Arc<[u8]>>,
+    not_before: Instant,
+    /// What is being written; it ends when it is dropped.
+    sent: Option<Arc<[u8]>>,
+    writing: JoinSet<Put>,
+}
+
+impl Board {
+    pub(super) fn new(name: &str, within: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            within,
+            version: None,
+            due: None,
+            not_before: Instant::now(),
+            sent: None,
+            writing: JoinSet::new(),
+        }
+    }
+
+    /// This is to be told, in place of all that was before.
+    pub(super) fn tell(&mut self, told: Arc<[u8]>) {
+        self.due = Some(told);
+    }
+
+    /// When there is something to write; `None`: there is nothing, or something is being written.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (self.due.is_some() && self.sent.is_none()).then_some(self.not_before)
+    }
+
+    /// It is known what is to be replaced: nobody else has written since, unless the write is refused for that.
+    pub(super) fn is_known(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Nothing is written for a while.
+    pub(super) fn wait(&mut self) {
+        self.not_before = Instant::now() + AGAIN;
+    }
+
+    /// Begins to write what is due. Where it is not known what stands there, the Lease has just been renewed.
+    pub(super) fn write(&mut self, writer: Writer) {
+        let Some(told) = self.due.take() else { return };
+        self.sent = Some(told.clone());
+        let (name, version, within) = (self.name.clone(), self.version.clone(), self.within);
+        self.writing.spawn(async move {
+            let late = || Failure::Unreached(format!("no answer within {} s", within.as_secs()));
+            timeout(within, put(writer, name, version, told)).await.unwrap_or_else(|_| Err(late()))
+        });
+    }
+
+    /// Waits until what is being written is written, or is not: that is told again. Never ends where nothing is.
+    ///
+    /// # Errors
+    /// Why nothing can be stored there at all, in a sentence.
+    pub(super) async fn written(&mut self) -> Result<(), String> {
+        let Some(done) = self.writing.join_next().await else { return std::future::pending().await };
+        let sent = self.sent.take();
+        let failure = match done {
+            Ok(Ok(version)) => {
+                self.version = version;
+                return Ok(());
+            }
+            Ok(Err(failure)) => failure,
+            Err(why) => Failure::Unreached(why.to_string()),
+        };
+        tracing::debug!(why = failure.text(), "what is seen around is not stored");
+        // What is newer comes first.
+        self.due = self.due.take().or(sent);
+        self.version = None;
+        self.wait();
+        let passes = failure.is_conflict() || failure.is_missing();
+        match failure {
+            Failure::Refused { text, .. } if !passes => {
+                Err(format!("what is seen cannot be told to other cockpits: {text}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It is told no more: the Lease is somebody else's.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(&self.name, self.within);
+    }
+}
+
+async fn put(writer: Writer, name: String, version: Option<String>, told: Arc<[u8]>) -> Put {
+    let version = match version {
+        Some(version) => Some(version),
+        None => writer.journal(&name).await?.and_then(|found| found.metadata.resource_version),
+    };
+    let file = ConfigMap {
+        metadata: ObjectMeta { resource_version: version, ..named(&name) },
+        binary_data: Some([(TOLD.to_owned(), ByteString(told.to_vec()))].into()),
+        ..ConfigMap::default()
+    };
+    Ok(writer.store_file(&file).await?.metadata.resource_version)
+}
