@@ -34,6 +34,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             observed(app, judgement, now);
             approval::replan(app, &mut effects);
         }
+        Msg::Sought(judgement, outlook) => {
+            app.world.outlook = Some(*outlook);
+            observed(app, judgement, now);
+        }
         Msg::Local(found, campaigns) => {
             app.local = found;
             app.local_campaigns = campaigns;

@@ -13,8 +13,9 @@ use wheelhouse::{
     app::{Effect, Msg},
     cluster::{Cpu, Freshness, Journal, Key, Memory, Observation, Pod, Seen, Snapshot, Usage, Written},
     history::{Report, changes},
+    plan::whatif::Forecast,
     record::{Head, Recorder, Recording},
-    ui::{Place, Replay, Seek},
+    ui::{Outlook, Place, Replay, Seek},
 };
 
 use super::{
@@ -398,12 +399,12 @@ fn in_a_recording_one_moves_in_time_and_changes_nothing() {
         (",", Seek::Moments(-1)),
         (".", Seek::Moments(1)),
     ] {
-        assert_eq!(c.keys(key), [Effect::Seek(seek)], "{key}");
+        assert_eq!(c.keys(key), [Effect::Seek(seek, None)], "{key}");
     }
     c.keys("T");
     c.typed("03:20:30");
     let to: Timestamp = "2026-11-21T03:20:30Z".parse().unwrap();
-    assert_eq!(c.keys("enter"), [Effect::Seek(Seek::To(to))]);
+    assert_eq!(c.keys("enter"), [Effect::Seek(Seek::To(to), None)]);
     c.keys(":");
     c.typed("at soon");
     assert_eq!(c.keys("enter"), Vec::<Effect>::new());
@@ -474,15 +475,26 @@ fn the_timeline_of_a_recording_stays_where_it_is_while_one_moves() {
     }
 }
 
-/// What is foreseen rests on the moment that is shown, however fast one moves.
+/// What is predicted rests on the moment that is shown, however fast one moves.
 #[test]
 fn predictions_follow_the_moment_of_a_recording() {
     let (mut c, all) = replaying((120, 35));
+    let all: Vec<_> = all.into_iter().map(Arc::new).collect();
+    let outlook = |place: usize| Box::new(Outlook::of(&mut Forecast::default(), all[place].clone(), None));
+    let header = |c: &Cockpit| c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
     for place in [3, 7, 1] {
-        c.send(Msg::Observed(Arc::new(all[place].clone()).into()));
-        let header = c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
+        let asked = c.send(Msg::Sought(all[place].clone().into(), outlook(place)));
+        assert_eq!((asked.as_slice(), c.foreseen), (&[][..], 1), "it has come with the moment");
+        let header = header(&c);
         assert!(header.contains("fails: ") && !header.contains("ago"), "{place}: {header}");
     }
+    // That of another moment comes late, such as the answer to what was asked before one moved on.
+    let before = header(&c);
+    for late in [13, 16] {
+        c.send(Msg::Foreseen(outlook(late)));
+        assert_eq!(header(&c), before, "moment {late}");
+    }
+    assert_eq!(c.foreseen, 1, "nothing has to be asked again");
 }
 
 #[test]
