@@ -21,7 +21,7 @@ use wheelhouse::{
 use super::{
     campaigns,
     cockpit::{Cockpit, NIGHT, night, now},
-    database,
+    database, platform,
 };
 
 macro_rules! look {
@@ -247,9 +247,10 @@ fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
 /// file by running this test with WHEELHOUSE_BLESS=1.
 #[test]
 fn a_recording_of_each_format_stays_readable() {
+    const FORMATS: [u16; 2] = [2, 3];
+    let [oldest, .., newest] = FORMATS;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
-    let file = folder.join("format-2.rec");
-    let told = file.with_extension("md");
+    let file = |format: u16| folder.join(format!("format-{format}.rec"));
     let report = |recording: &mut Recording| {
         let last = recording.moments().len() - 1;
         let (before, after) = (recording.at(0).unwrap(), recording.at(last).unwrap());
@@ -258,21 +259,32 @@ fn a_recording_of_each_format_stays_readable() {
     };
     if std::env::var_os("WHEELHOUSE_BLESS").is_some() {
         fs::create_dir_all(&folder).unwrap();
+        let file = file(newest);
         let _ = fs::remove_file(&file);
         let mut all = bad_night();
         all.drain(4..13);
-        recorded(&all[..7], &file);
-        fs::write(&told, report(&mut Recording::open(std::slice::from_ref(&file)).unwrap())).unwrap();
+        all.truncate(7);
+        for (mut seen, after) in platform::worse().into_iter().zip(1..) {
+            seen.at = all[6].at + SignedDuration::from_secs(APART * after);
+            seen.revision = 100 + after.unsigned_abs();
+            all.push(seen);
+        }
+        recorded(&all, &file);
+        let text = report(&mut Recording::open(std::slice::from_ref(&file)).unwrap());
+        fs::write(file.with_extension("md"), text).unwrap();
     }
-    let bytes = fs::read(&file).unwrap();
-    let mut recording = Recording::open(std::slice::from_ref(&file)).unwrap();
-    assert_eq!(report(&mut recording), fs::read_to_string(&told).unwrap());
-    for place in 0..recording.moments().len() {
-        assert!(!frames(recording.at(place).unwrap()).is_empty());
+    for format in FORMATS {
+        let file = file(format);
+        let bytes = fs::read(&file).unwrap();
+        assert_eq!(u16::from_le_bytes([bytes[15], bytes[16]]), format);
+        let mut recording = Recording::open(std::slice::from_ref(&file)).unwrap();
+        assert_eq!(report(&mut recording), fs::read_to_string(file.with_extension("md")).unwrap());
+        for place in 0..recording.moments().len() {
+            assert!(!frames(recording.at(place).unwrap()).is_empty());
+        }
     }
-    assert_eq!(u16::from_le_bytes([bytes[15], bytes[16]]), 2);
     let (_folder, older) = self::folder();
-    let mut bytes = bytes;
+    let mut bytes = fs::read(file(oldest)).unwrap();
     bytes[15] = 1;
     fs::write(&older, bytes).unwrap();
     let why = Recording::open(&[older]).err().expect("it is refused");
@@ -280,7 +292,7 @@ fn a_recording_of_each_format_stays_readable() {
     // What is written now is of the newest format.
     let (_folder, now) = self::folder();
     recorded(&bad_night()[..1], &now);
-    assert_eq!(fs::read(&now).unwrap()[15], 2, "tests/recordings has no file of this format");
+    assert_eq!(u16::from(fs::read(&now).unwrap()[15]), newest, "tests/recordings has no file of this format");
 }
 
 #[test]
