@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect};
 use simulated::{MEMBERS, PROXIES, readings};
 use wheelhouse::{
-    app::{App, Effect, Msg, Setup, update},
+    app::{App, Effect, Msg, OnScreen, Setup, update},
     cluster::{Judge, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
     plan::{
         Confirmation, Intent, Means, Migrations, Move, MoveReason,
@@ -114,7 +114,7 @@ impl Cockpit {
         let snapshot = Arc::new(self.seen.clone());
         let mut effects = Vec::new();
         let begun = Instant::now();
-        let published = Msg::Observed(self.judge.judge(snapshot.clone()));
+        let published = Msg::Observed(self.judge.judge(snapshot));
         times.judge.push(begun.elapsed());
         let fold = time(|| effects = update(&mut self.app, published, now));
         self.next.reset();
@@ -125,8 +125,8 @@ impl Cockpit {
         times.draw.push(draw);
         times.both.push(fold + draw);
         for effect in effects {
-            if let Effect::Foresee(question) = effect {
-                let outlook = Outlook::of(&mut self.forecast, snapshot.clone(), question);
+            if let Effect::Foresee(OnScreen(seen), question) = effect {
+                let outlook = Outlook::of(&mut self.forecast, seen, question);
                 let message = Msg::Foreseen(Box::new(outlook));
                 times.foreseen.push(time(|| update(&mut self.app, message, now)));
             }

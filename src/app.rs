@@ -48,7 +48,7 @@ use crate::{
 };
 
 pub use self::{
-    msg::{Destination, Effect, Msg, NotOpened},
+    msg::{Destination, Effect, Msg, NotOpened, OnScreen},
     onlooker::Onlooker,
     pump::{Painter, run},
     update::update,

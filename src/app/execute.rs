@@ -85,7 +85,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         }
         Command::CommandLine => {
             let orders = app.views.front_mut().lens().orders;
-            let mut line = CommandLine { orders, ..CommandLine::default() };
+            let mut line = CommandLine::new("", orders);
             line.offer(&app.world.cx(now), &Theme::names(&app.setup.themes));
             app.overlay = Some(Overlay::Command(line));
         }
@@ -98,10 +98,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         }
         Command::At if app.world.replay.is_none() => past::seek(app, Seek::Moments(0), now, effects),
         Command::Context | Command::Namespace | Command::At => {
-            let mut line = CommandLine {
-                input: Input::new(format!("{} ", command::of(command).name)),
-                ..CommandLine::default()
-            };
+            let mut line = CommandLine::new(&format!("{} ", command::of(command).name), &[]);
             line.offer(&app.world.cx(now), &Theme::names(&app.setup.themes));
             app.overlay = Some(Overlay::Command(line));
         }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, Effect};
+use super::{App, Effect, OnScreen};
 use crate::{plan::whatif, run, ui::Outlook};
 
 /// While the cluster changes all the time, it is predicted again this often.
@@ -41,12 +41,15 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     }
     app.foresight.busy = true;
     app.foresight.asked = Some(now);
-    effects.push(Effect::Foresee(question.clone()));
+    effects.push(Effect::Foresee(OnScreen(app.world.seen.clone()), question.clone()));
 }
 
-/// Takes a prediction in.
+/// Takes a prediction in. In a recording one may have moved on meanwhile: that of another moment is none of this one.
 pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
     app.foresight.busy = false;
+    if app.world.replay.is_some() && !outlook.holds(&app.world.seen) {
+        return;
+    }
     app.world.outlook = Some(outlook);
     judge(app);
     app.refresh(now);

@@ -1,13 +1,13 @@
 //! What can happen to the cockpit, and what it can ask for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Ports, Severity,
-        TenantName, Use,
+        Snapshot, TenantName, Use,
     },
     history::Happened,
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
@@ -34,6 +34,8 @@ pub enum Msg {
     Input(crossterm::event::Event),
     /// The cluster was observed and judged.
     Observed(Judgement),
+    /// Another moment of the recording, judged, and what is predicted of it.
+    Sought(Judgement, Box<Outlook>),
     /// News of a run this session drives.
     Ran(Box<Run>),
     /// News of a campaign this session drives.
@@ -93,6 +95,22 @@ pub enum Destination {
     Namespace(Option<String>),
 }
 
+/// What is shown at one time: equal to itself only.
+#[derive(Clone)]
+pub struct OnScreen(pub Arc<Snapshot>);
+
+impl PartialEq for OnScreen {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for OnScreen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "revision {} of {}", self.0.revision, self.0.at)
+    }
+}
+
 /// What the cockpit asks for. `cockpit` performs it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -127,8 +145,8 @@ pub enum Effect {
         /// The one chosen instead.
         chosen: String,
     },
-    /// Go to another moment of the recording; answer with [`Msg::Observed`].
-    Seek(Seek),
+    /// Go to another moment of the recording; answer with [`Msg::Sought`], and this with what is predicted there.
+    Seek(Seek, Option<Question>),
     /// Save the report of what lies between these moments, and say where.
     Export(Timestamp, Timestamp),
     /// Read the audit file of this machine; answer with [`Msg::Audit`].
@@ -142,8 +160,8 @@ pub enum Effect {
         /// The lines.
         text: String,
     },
-    /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
-    Foresee(Option<Question>),
+    /// Work out what is predicted of what is shown, and the answer to this; answer with [`Msg::Foreseen`].
+    Foresee(OnScreen, Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
     Scheme(Wanted, Terms),
     /// Plan this on what was seen last; answer with [`Msg::Planned`]. Undoing one of these runs may be better than what is

@@ -62,7 +62,7 @@ pub(super) fn read_only(app: &App) -> &'static str {
 /// Goes to another moment of the recording.
 pub(super) fn seek(app: &mut App, seek: Seek, now: Timestamp, effects: &mut Vec<Effect>) {
     match app.world.replay {
-        Some(_) => effects.push(Effect::Seek(seek)),
+        Some(_) => effects.push(Effect::Seek(seek, app.wanted.question.clone())),
         None => app.say(Severity::Notice, "this is no recording: `wheelhouse replay` opens one", now),
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn at(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Ef
     // A time of day is the last one of that name within the recording; a span is counted from where one is.
     let relative = text.trim_start().starts_with(['-', '+']);
     let near = if relative { app.world.seen.at } else { replay.until };
-    effects.push(Effect::Seek(Seek::To(moment_of(text, near)?)));
+    effects.push(Effect::Seek(Seek::To(moment_of(text, near)?), app.wanted.question.clone()));
     Ok(())
 }
 

@@ -78,7 +78,7 @@ where
         while let Some(message) = next {
             urgent |= !matches!(
                 message,
-                Msg::Observed(_) | Msg::Foreseen(_) | Msg::Log(..) | Msg::TenantEvents(..)
+                Msg::Observed(_) | Msg::Sought(..) | Msg::Foreseen(_) | Msg::Log(..) | Msg::TenantEvents(..)
             );
             if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
                 screen.forget();

@@ -34,6 +34,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             observed(app, judgement, now);
             approval::replan(app, &mut effects);
         }
+        Msg::Sought(judgement, outlook) => {
+            app.world.outlook = Some(*outlook);
+            observed(app, judgement, now);
+        }
         Msg::Local(found, campaigns) => {
             app.local = found;
             app.local_campaigns = campaigns;
@@ -542,11 +546,9 @@ fn command_line(
         "tab" => line.complete(true),
         "shift-tab" => line.complete(false),
         "up" | "down" => {
-            let n = app.history.len();
-            line.back = if name == "up" { (line.back + 1).min(n) } else { line.back.saturating_sub(1) };
-            let text = app.history.get(n.wrapping_sub(line.back)).cloned().unwrap_or_default();
-            line.input = Input::new(text);
-            line.offer(&app.world.cx(now), &crate::ui::Theme::names(&app.setup.themes));
+            if line.recall(&app.history, name == "up") {
+                line.offer(&app.world.cx(now), &crate::ui::Theme::names(&app.setup.themes));
+            }
         }
         _ => {
             line.input.handle_event(&Event::Key(key));

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{screen, themes};
 use crate::{
-    app::Msg,
-    cluster::{Severity, Snapshot},
+    app::{Msg, OnScreen},
+    cluster::Severity,
     plan::whatif::Forecast,
     ui::{Outlook, Question},
 };
@@ -48,7 +48,7 @@ pub(super) fn keep_theme(state_dir: &Path, (configured, chosen): (&str, &str), t
 /// Predicts on a thread of its own: it may take as long as some frames.
 pub(super) fn foresee(
     forecast: &Arc<Mutex<Forecast>>,
-    seen: Arc<Snapshot>,
+    OnScreen(seen): OnScreen,
     question: Option<Question>,
     tell: &mpsc::Sender<Msg>,
 ) {

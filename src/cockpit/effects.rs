@@ -188,7 +188,7 @@ impl Performer {
                 alike::keep_theme(&self.state_dir, (&configured, &chosen), &self.tell);
             }
             // Only a recording has other moments.
-            Effect::Seek(_) => {}
+            Effect::Seek(..) => {}
             Effect::Export(from, until) => self.export(from, until),
             Effect::ReadAudit => {
                 let (folder, tell) = (self.state_dir.clone(), self.tell.clone());
@@ -199,8 +199,8 @@ impl Performer {
                 });
             }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
-            Effect::Foresee(question) => {
-                alike::foresee(&self.forecast, self.seen.borrow().clone(), question, &self.tell);
+            Effect::Foresee(shown, question) => {
+                alike::foresee(&self.forecast, shown, question, &self.tell);
             }
             Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());

@@ -20,12 +20,12 @@ use super::{
 };
 use crate::{
     app::{self, App, Effect, Msg, Setup},
-    cluster::{Judge, Severity, Snapshot},
+    cluster::{Judge, Severity},
     history::{Happened, of_runs},
     plan::whatif::Forecast,
     record::Recording,
     run::{self, campaign},
-    ui::{Replay, Seek},
+    ui::{Outlook, Question, Replay, Seek},
 };
 
 /// Why nothing is asked of a cluster.
@@ -52,7 +52,7 @@ pub async fn replay(
     let happened = happened(&mut recording)?;
     let mut screen = screen::take(setup.mouse)?;
     let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
-    let app = App::new(setup, seen.clone(), (size.width, size.height))?;
+    let app = App::new(setup, seen, (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
     // By the inbox, since what the app asks for then is performed.
     let gaps = gaps.into_iter().map(|gap| Msg::Notice(Severity::Warning, gap));
@@ -66,7 +66,6 @@ pub async fn replay(
     ];
     let mut player = Player {
         recording: Arc::new(Mutex::new((recording, Judge::default()))),
-        seen: Arc::new(Mutex::new(seen)),
         at: Arc::new(AtomicI64::new(i64::try_from(place).unwrap_or(0))),
         forecast: Arc::default(),
         state_dir,
@@ -92,7 +91,6 @@ fn happened(recording: &mut Recording) -> Result<Vec<Happened>, String> {
 /// What it takes to replay.
 struct Player {
     recording: Arc<Mutex<(Recording, Judge)>>,
-    seen: Arc<Mutex<Arc<Snapshot>>>,
     /// The place that is shown, by its number among the moments.
     at: Arc<AtomicI64>,
     forecast: Arc<Mutex<Forecast>>,
@@ -113,11 +111,10 @@ impl Player {
 
     fn perform(&mut self, effect: Effect, backend: &mut screen::Backend) -> io::Result<()> {
         match effect {
-            Effect::Seek(seek) => self.seek(seek),
+            Effect::Seek(seek, question) => self.seek(seek, question),
             Effect::Export(from, until) => self.export(from, until),
-            Effect::Foresee(question) => {
-                let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                alike::foresee(&self.forecast, seen, question, &self.tell);
+            Effect::Foresee(shown, question) => {
+                alike::foresee(&self.forecast, shown, question, &self.tell);
             }
             Effect::WatchTenant(tenant, _) => {
                 let why = format!("{RECORDED}: events of Kubernetes are not in it");
@@ -161,9 +158,10 @@ impl Player {
     }
 
     /// Goes to another moment. Keys that come faster than the recording is read are followed one after another.
-    fn seek(&self, seek: Seek) {
+    /// What is predicted there comes with it.
+    fn seek(&self, seek: Seek, question: Option<Question>) {
         let (recording, wanted, tell) = (self.recording.clone(), self.at.clone(), self.tell.clone());
-        let shown = self.seen.clone();
+        let forecast = self.forecast.clone();
         tokio::task::spawn_blocking(move || {
             let mut held = recording.lock().unwrap_or_else(PoisonError::into_inner);
             let (recording, judge) = &mut *held;
@@ -201,8 +199,11 @@ impl Player {
                 Ok(seen) => {
                     wanted.store(place, Ordering::Relaxed);
                     let seen = Arc::new(seen);
-                    *shown.lock().unwrap_or_else(PoisonError::into_inner) = seen.clone();
-                    let _ = tell.blocking_send(Msg::Observed(judge.judge(seen)));
+                    let outlook = {
+                        let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
+                        Outlook::of(&mut forecast, seen.clone(), question)
+                    };
+                    let _ = tell.blocking_send(Msg::Sought(judge.judge(seen), Box::new(outlook)));
                     if let Some(edge) = edge {
                         let _ = tell.blocking_send(Msg::Notice(Severity::Notice, edge.into()));
                     }
@@ -229,5 +230,49 @@ impl Player {
             );
             let _ = tell.blocking_send(saved(made, &state_dir));
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cluster::sketch,
+        plan::whatif::Loss,
+        record::{Head, Recorder},
+    };
+
+    #[tokio::test]
+    async fn a_moment_comes_with_what_is_predicted_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("night.rec");
+        let mut recorder = Recorder::create(&path, &Head::default()).expect("a new file");
+        for (revision, node) in [(1, "w1"), (2, "w1 not-ready"), (3, "w1")] {
+            let at = Timestamp::from_second(1_800_000_000 + 60 * revision).expect("a time");
+            let text = format!("node {node}\nnode w2\ntenant acme 2 on w1 w2");
+            let mut seen = sketch(&text, at).expect("a cluster");
+            seen.revision = revision.unsigned_abs();
+            recorder.take(&seen).expect("it is recorded");
+        }
+        recorder.close().expect("it is written");
+        let recording = Recording::open(&[path]).expect("it is read");
+        let (tell, mut inbox) = mpsc::channel(INBOX);
+        let player = Player {
+            recording: Arc::new(Mutex::new((recording, Judge::default()))),
+            at: Arc::default(),
+            forecast: Arc::default(),
+            state_dir: folder.path().into(),
+            tell,
+        };
+        let question = Question::WhatIf(vec!["w2".into()], Loss::Crash);
+        for (by, ranked) in [(1, &["w2"][..]), (1, &["w1", "w2"]), (-1, &["w2"])] {
+            player.seek(Seek::Moments(by), Some(question.clone()));
+            let Some(Msg::Sought(judgement, outlook)) = inbox.recv().await else { panic!("no moment") };
+            assert!(Arc::ptr_eq(&judgement.seen, &outlook.seen));
+            let mut nodes: Vec<_> = outlook.ranking.iter().map(|harm| harm.node.as_str()).collect();
+            nodes.sort_unstable();
+            assert_eq!(nodes, ranked);
+            assert!(outlook.what_if.is_some() && outlook.question.as_ref() == Some(&question));
+        }
     }
 }

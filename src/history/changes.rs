@@ -1,5 +1,8 @@
 //! From two snapshots to what happened between them.
 
+mod around;
+mod hosts;
+
 use std::sync::Arc;
 
 use imbl::{OrdMap, ordmap::DiffItem};
@@ -34,6 +37,9 @@ pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Happened> {
     between.members();
     between.proxies();
     between.writers();
+    between.components();
+    between.hosts();
+    between.certificates();
     between.all.sort_by_key(|event| event.time);
     between.all
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{NodeName, TenantName};
+use crate::cluster::{NodeName, TenantName, words::short_run};
 
 /// What something that happened is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum Kind {
     Run,
     /// A campaign.
     Campaign,
+    /// The platform around: a component, a host, a certificate. Its name says which.
+    Platform,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Database => "database",
             Self::Run => "run",
             Self::Campaign => "campaign",
+            Self::Platform => "platform",
         }
     }
 }
@@ -75,8 +78,19 @@ pub struct Happened {
     pub tenant: Option<TenantName>,
     /// The node it is about, or on which it happened.
     pub node: Option<NodeName>,
-    /// The name of the object: the pod, the member, the run.
+    /// The name of the object: the pod, the member, the run; of the platform with its kind: `edge edge-1`.
     pub name: String,
     /// One sentence without its subject: `is not ready`.
     pub text: String,
+}
+
+impl Happened {
+    /// What it is about, before the sentence.
+    pub fn subject(&self) -> String {
+        match self.kind {
+            Kind::Run | Kind::Campaign => format!("{} {}", self.kind, short_run(&self.name)),
+            Kind::Platform => self.name.clone(),
+            kind => format!("{kind} {}", self.name),
+        }
+    }
 }

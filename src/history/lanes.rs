@@ -41,7 +41,7 @@ impl Span {
 /// One lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lane {
-    /// Whose it is: a tenant, a node, or what has one lane: `API`, `database`, `runs`.
+    /// Whose it is: a tenant, a node, or what has one lane: `API`, `platform`, `database`, `runs`.
     pub name: String,
     /// The events of it, by their places in the list, in the order of time.
     pub events: Vec<usize>,
@@ -53,7 +53,7 @@ pub struct Lane {
 /// order of time.
 pub fn lanes(events: &[Happened], span: Span, by: By, columns: u16) -> Vec<Lane> {
     /// What all share comes first.
-    const SHARED: [&str; 3] = ["API", "database", "runs"];
+    const SHARED: [&str; 4] = ["API", "platform", "database", "runs"];
     let first = events.partition_point(|event| event.time < span.from);
     let mut all: BTreeMap<&str, Lane> = BTreeMap::new();
     for (i, event) in events.iter().enumerate().skip(first).take_while(|(_, event)| event.time <= span.until)
@@ -64,8 +64,9 @@ pub fn lanes(events: &[Happened], span: Span, by: By, columns: u16) -> Vec<Lane>
         };
         let shared = match event.kind {
             Kind::Api => Some(SHARED[0]),
-            Kind::Database => Some(SHARED[1]),
-            Kind::Run | Kind::Campaign => Some(SHARED[2]),
+            Kind::Platform => Some(SHARED[1]),
+            Kind::Database => Some(SHARED[2]),
+            Kind::Run | Kind::Campaign => Some(SHARED[3]),
             // A node's troubles are told beside the tenants' as well.
             Kind::Node if by == By::Tenant => Some("nodes"),
             _ => None,

@@ -7,10 +7,7 @@ use serde::Serialize;
 
 use super::{Difference, Downtime, Happened, Kind, State, Turn, differences, downtime};
 use crate::{
-    cluster::{
-        Snapshot,
-        words::{count, short_run},
-    },
+    cluster::{Snapshot, words::count},
     run::Acted,
 };
 
@@ -107,17 +104,12 @@ impl Report {
         } else {
             let _ = writeln!(text, "| time | | what | |\n|---|---|---|---|");
             for event in &self.events {
-                let name = match event.kind {
-                    Kind::Run | Kind::Campaign => short_run(&event.name),
-                    _ => &event.name,
-                };
                 let _ = writeln!(
                     text,
-                    "| {} | {} | {} {} | {} |",
+                    "| {} | {} | {} | {} |",
                     event.time.strftime("%H:%M:%S"),
                     sign(event.turn),
-                    event.kind,
-                    cell(name),
+                    cell(&event.subject()),
                     cell(&event.text)
                 );
             }
@@ -166,8 +158,9 @@ impl Report {
             if *kind == Kind::Database {
                 continue;
             }
+            let named = if *kind == Kind::Platform { name.clone() } else { format!("{kind} {name}") };
             let dash = |text: &str| if text.is_empty() { "–".to_owned() } else { cell(text) };
-            let _ = writeln!(text, "| {kind} {} {what} | {} | {} |", cell(name), dash(before), dash(after));
+            let _ = writeln!(text, "| {} {what} | {} | {} |", cell(&named), dash(before), dash(after));
         }
         text.push('\n');
         for (title, state) in [("before", &self.before), ("after", &self.after)] {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Kind;
 use crate::cluster::{
-    Database, Finding, Health, Healths, Severity, Snapshot, TenantName, findings, refuses, worst_of_tenants,
+    Database, Finding, Health, Healths, LinkState, Severity, Snapshot, TenantName, findings,
+    platform::Platform, refuses, worst_of_tenants,
 };
 
 /// How everything was at one moment.
@@ -60,7 +61,7 @@ pub struct Difference {
     pub after: String,
 }
 
-/// What two moments differ in: tenants, nodes, the database.
+/// What two moments differ in: tenants, nodes, the database, the platform around.
 pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
     let mut all = Vec::new();
     let mut compare = |kind, name: &str, was: &Facts, is: &Facts| {
@@ -99,6 +100,17 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
         database.map(|database| [("state", database.headline())].into()).unwrap_or_default()
     };
     compare(Kind::Database, "database", &database(before), &database(after));
+    let (was, is) = (Platform::of(before), Platform::of(after));
+    let keys: std::collections::BTreeSet<_> =
+        was.components.iter().chain(&is.components).map(|row| &row.key).collect();
+    for key in keys {
+        let facts = |platform: &Platform| -> Facts {
+            let row = platform.get(key).filter(|row| row.state >= LinkState::Warning);
+            let text = row.map_or("ok", |row| row.text());
+            platform.get(key).map(|_| [("state", text.to_owned())].into()).unwrap_or_default()
+        };
+        compare(Kind::Platform, &key.to_string(), &facts(&was), &facts(&is));
+    }
     all
 }
 

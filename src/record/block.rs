@@ -16,7 +16,7 @@ use crate::history::Happened;
 
 /// The format that is written, and the newest that is read. What snapshots hold is part of it: fields are put in their order.
 /// `tests/recordings` has a file of each format that is read.
-pub(super) const FORMAT: u16 = 2;
+pub(super) const FORMAT: u16 = 3;
 /// The oldest that is read: those before were written by no release.
 pub(super) const OLDEST: u16 = 2;
 /// How a recording begins.

@@ -243,41 +243,63 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     } else {
         let room = start.saturating_sub(2);
         let below = screen.crumbs.len() > 1;
-        let mut x = 1;
         if screen.overlay.is_none() && !facts::places_above((edge, cx.size.1)) {
-            // The places, as far apart as leaves room for the way as well.
-            let least = if below { WAY } else { 0 };
-            let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
-            let gaps = ["  ", " "];
-            let gap =
-                gaps.iter().find(|gap| fits(gap, least)).or_else(|| gaps.iter().find(|gap| fits(gap, 0)));
-            if let Some(gap) = gap {
-                x = pen.line(1, 0, room, &places(cx, screen.view, gap)) + 1;
-            }
-        }
-        if below && x + WAY <= room {
-            let steps = if x > 1 { &screen.crumbs[1..] } else { screen.crumbs };
-            let before = if x > 1 { "› " } else { "" };
-            let way = crumbs(steps, room - x - format::width(before));
-            pen.line(x, 0, room - x, &[piece(format!("{before}{way}"), Role::Muted)]);
+            where_one_is(pen, cx, screen, room);
+        } else if below {
+            let way = crumbs(screen.crumbs, room.saturating_sub(1));
+            pen.line(1, 0, room, &[piece(way, Role::Muted)]);
         }
     }
     None
 }
 
-/// Columns for the way that led here, without which it is left out.
-const WAY: u16 = 8;
+/// Columns that the way takes at least beside the keys of the places.
+const WAY: u16 = 12;
 
-/// The way that led here in so many columns: the first steps give way.
-fn crumbs(steps: &[String], columns: u16) -> String {
-    for from in 0..steps.len() {
-        let before = if from > 0 { "… › " } else { "" };
-        let way = format!("{before}{}", steps[from..].join(" › "));
-        if format::width(&way) <= columns {
-            return format::plain(&way).into_owned();
+/// The places, with the way that led from one of them to here. Where there is no room for both, the places are told by their
+/// keys alone.
+fn where_one_is(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>, room: u16) {
+    let room = room.saturating_sub(1);
+    let below: String = screen.crumbs.iter().skip(1).map(|step| format!("› {step} ")).collect();
+    for gap in ["  ", " "] {
+        let mut pieces = places(cx, screen.view, gap);
+        pieces.push(piece(format::plain(&below).into_owned(), Role::Muted));
+        if wide(&pieces) <= room {
+            pen.line(1, 0, room, &pieces);
+            return;
         }
     }
-    steps.last().map_or(String::new(), |last| format::fit(&format::plain(last), columns).to_string())
+    let keys =
+        VIEWS.iter().map(|(_, command, _)| command::sign(*command)).collect::<Vec<_>>().join(" ") + "  ";
+    let left = room.saturating_sub(format::width(&keys));
+    let way = crumbs(screen.crumbs, left);
+    let told = match (below.is_empty(), left) {
+        // Where one is matters more than the keys.
+        (false, ..WAY) => crumbs(screen.crumbs, room),
+        (true, ..WAY) if left == 0 || way != screen.crumbs.concat() => return,
+        _ => {
+            let pieces = [piece(keys, Role::Faint), piece(way, Role::Muted)];
+            pen.line(1, 0, room, &pieces);
+            return;
+        }
+    };
+    pen.line(1, 0, room, &[piece(told, Role::Muted)]);
+}
+
+/// The way that led here in so many columns: its middle gives way, and where one is stays as long as anything does.
+fn crumbs(steps: &[String], columns: u16) -> String {
+    let Some((last, before)) = steps.split_last() else { return String::new() };
+    let mut ways = vec![steps.join(" › ")];
+    if let [first, _, ..] = before {
+        ways.push(format!("{first} › … › {last}"));
+    }
+    if !before.is_empty() {
+        ways.push(format!("… › {last}"));
+    }
+    ways.push(last.clone());
+    let way = ways.iter().find(|way| format::width(way) <= columns);
+    let way = way.map_or_else(|| format::middle(last, columns), |way| way.as_str().into());
+    format::plain(&way).into_owned()
 }
 
 /// The end of a text in so many columns, the cut marked.
@@ -353,4 +375,24 @@ const ALWAYS: [Command; 4] = [Command::Filter, Command::CommandLine, Command::Me
 
 fn label(e: &Entry) -> (&'static str, &'static str) {
     (e.keys.first().map_or("", |k| command::key_sign(k)), e.bar.map_or("", |(_, word)| word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_way_the_middle_gives_way_and_where_one_is_stays() {
+        let way = ["tenants", "globex", "log of globex-5f6d8c9b7-x2k9p"].map(str::to_owned);
+        for (columns, told) in [
+            (60, "tenants › globex › log of globex-5f6d8c9b7-x2k9p"),
+            (44, "tenants › … › log of globex-5f6d8c9b7-x2k9p"),
+            (34, "… › log of globex-5f6d8c9b7-x2k9p"),
+            (30, "log of globex-5f6d8c9b7-x2k9p"),
+            (17, "log of g…b7-x2k9p"),
+        ] {
+            assert_eq!(crumbs(&way, columns), told);
+        }
+        assert_eq!(crumbs(&way[..1], 20), "tenants");
+    }
 }

@@ -116,6 +116,17 @@ pub fn fit(text: &str, columns: u16) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// The text cut to so many columns in its middle, the cut marked with `…`.
+pub fn middle(text: &str, columns: u16) -> Cow<'_, str> {
+    let letters: Vec<char> = text.chars().collect();
+    if width(text) <= columns || columns < 4 || letters.len() != usize::from(width(text)) {
+        return fit(text, columns);
+    }
+    let tail = usize::from(columns / 2);
+    let head = usize::from(columns) - 1 - tail;
+    Cow::Owned(letters[..head].iter().chain(&['…']).chain(&letters[letters.len() - tail..]).collect())
+}
+
 /// A name cut to so many columns where it is like the `others`, so that what tells it from them stays: the end where
 /// they differ early, else the middle, else both ends.
 pub fn apart<'n, 'o>(name: &'n str, others: impl Iterator<Item = &'o str>, columns: u16) -> Cow<'n, str> {

@@ -116,6 +116,11 @@ const GAP: u16 = 3;
 const LEAST_WHY: u16 = 12;
 
 impl Matrix {
+    /// Nodes that are columns.
+    pub fn columns(&self) -> usize {
+        self.grids.as_ref().map_or(0, |(nodes, _)| nodes.len())
+    }
+
     /// The columns that fit: all nodes where they do, else those whose pods change.
     pub fn fit(width: u16, seen: &Snapshot, changed: &[NodeName]) -> Self {
         let name = match width {

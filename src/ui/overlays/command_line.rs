@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// Lines of offers at most.
+const OFFERED: u16 = 8;
+
 /// A line being typed.
 #[derive(Default)]
 pub struct CommandLine {
@@ -26,7 +29,9 @@ pub struct CommandLine {
     /// The offer chosen with tab.
     pub chosen: Option<usize>,
     /// How far back in the history it is, counted from the newest, 1 the last line.
-    pub back: usize,
+    back: usize,
+    /// What was typed before a line of the history came in its place.
+    typed: String,
 }
 
 /// The servers a command is likely to be about.
@@ -74,6 +79,30 @@ fn containers(cx: &Cx<'_>, of: &str) -> Vec<(String, String)> {
 }
 
 impl CommandLine {
+    /// A line that begins with that text, where the rows are in one of these orders.
+    pub fn new(text: &str, orders: &'static [&'static str]) -> Self {
+        Self { input: Input::new(text.to_owned()), orders, ..Self::default() }
+    }
+
+    /// Puts the line before or after it in the history in its place; after the newest comes what was typed. Returns whether
+    /// there is one.
+    pub fn recall(&mut self, history: &[String], earlier: bool) -> bool {
+        let back = match earlier {
+            true => (self.back + 1).min(history.len()),
+            false => self.back.saturating_sub(1),
+        };
+        if back == self.back {
+            return false;
+        }
+        if self.back == 0 {
+            self.typed = self.input.value().to_owned();
+        }
+        self.back = back;
+        let text = if back == 0 { &self.typed } else { &history[history.len() - back] };
+        self.input = Input::new(text.clone());
+        true
+    }
+
     /// Finds out again what the last word could become.
     pub fn offer(&mut self, cx: &Cx<'_>, themes: &[String]) {
         self.chosen = None;
@@ -140,6 +169,15 @@ impl CommandLine {
         self.offers = ranked.into_iter().map(|(_, offer)| offer).take(100).collect();
     }
 
+    /// What the command takes that is typed, where nothing is offered.
+    fn takes(&self) -> String {
+        let Some(name) = self.input.value().split_whitespace().next() else { return String::new() };
+        match command::by_name(name) {
+            Some(entry) => format!("{} {}  {}", entry.name, entry.takes.word(), entry.doc),
+            None => format!("there is no command `{name}`"),
+        }
+    }
+
     /// Puts the next offer (or the one before) in the place of the last word.
     pub fn complete(&mut self, forward: bool) {
         let n = self.offers.len();
@@ -159,17 +197,20 @@ impl CommandLine {
         self.chosen = Some(next);
     }
 
-    /// Draws the offers above the status line.
+    /// Draws the offers above the status line, in as many lines however many there are: nothing jumps while one types.
     pub fn render(&self, pen: &mut Pen<'_>) {
         let screen = pen.area;
         let bottom = crate::ui::Parts::of(screen, false).status.y;
-        let rows = u16::try_from(self.offers.len().min(8)).unwrap_or(8).min(bottom.saturating_sub(screen.y));
+        let rows = (screen.height / 5 + 1).min(OFFERED).min(bottom.saturating_sub(screen.y));
         if rows == 0 {
             return;
         }
         let area = ratatui::layout::Rect { y: bottom - rows, height: rows, ..screen };
         let mut pen = pen.within(area);
         pen.ground(Role::Panel);
+        if self.offers.is_empty() {
+            pen.line(2, 0, pen.width().saturating_sub(3), &[piece(self.takes(), Role::Muted)]);
+        }
         let first = self.chosen.unwrap_or(0).saturating_sub(usize::from(rows) - 1);
         let name = self.offers.iter().map(|(n, _)| format::width(n)).max().unwrap_or(0).clamp(8, 30);
         for (line, (i, (text, doc))) in
@@ -183,5 +224,24 @@ impl CommandLine {
                 pen.put(0, y, 1, "›", Role::Key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_comes_back_after_the_newest_line_of_the_history() {
+        let history = ["nodes".to_owned(), "scale acme 5".to_owned()];
+        let mut line = CommandLine::new("ten", &[]);
+        assert!(!line.recall(&[], true) && !line.recall(&history, false));
+        let mut at = |earlier| (line.recall(&history, earlier), line.input.value().to_owned());
+        assert_eq!(at(true), (true, "scale acme 5".into()));
+        assert_eq!(at(true), (true, "nodes".into()));
+        assert_eq!(at(true), (false, "nodes".into()), "there is no earlier one");
+        assert_eq!(at(false), (true, "scale acme 5".into()));
+        assert_eq!(at(false), (true, "ten".into()));
+        assert_eq!(at(false), (false, "ten".into()));
     }
 }

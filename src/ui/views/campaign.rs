@@ -304,6 +304,8 @@ impl View for CampaignView {
             pen.put(1, 1, width, &format!("campaign {} is not known here", self.id), Role::Warn);
             return;
         };
+        let main = self.beside(pen, cx, known);
+        let pen = &mut pen.within(main);
         let y = self.head(pen, cx, known);
         let y = self.present(pen, cx, known, y);
         self.sections(pen, cx, known, y);

@@ -96,6 +96,7 @@ impl View for Compare {
             Kind::Tenant => Some(Action::Go(Place::Tenant(name.as_str().into()))),
             Kind::Node => Some(Action::Go(Place::Node(name.as_str().into()))),
             Kind::Database => Some(Action::Go(Place::Database)),
+            Kind::Platform => Some(Action::Go(Place::Platform)),
             _ => None,
         }
     }

@@ -168,7 +168,12 @@ impl DatabaseView {
     fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
         let Some(database) = &self.database else { return Vec::new() };
         match (self.proxies, self.row(), self.backends.selected()) {
-            (false, Some(row), _) => detail::lines(cx, database, row, width),
+            (false, Some(row), _) if self.whole.is_some() || arrange::is_wide(cx.size) => {
+                detail::lines(cx, database, row, width, true, &|_| false)
+            }
+            (false, Some(row), _) => {
+                detail::lines(cx, database, row, width, false, &|finding| self.is_told(cx, finding))
+            }
             (true, _, Some(row)) => proxy::lines(cx, database, row, width),
             _ => Vec::new(),
         }
@@ -179,7 +184,7 @@ impl DatabaseView {
         let page = usize::from(pen.height());
         let lines = self.detail(cx, width);
         let from = from.min(lines.len().saturating_sub(page));
-        for (y, line) in lines.iter().skip(from).take(page).enumerate() {
+        for (y, line) in lines[from..end(&lines, from, page)].iter().enumerate() {
             pen.line(0, y as u16, width, line);
         }
     }
@@ -190,7 +195,8 @@ impl DatabaseView {
             Some(from) => (from, Rect { x: 0, y: 0, width: cx.size.0, height: cx.size.1 }),
             None => (0, self.layout(cx, cx.size).detail),
         };
-        let left = self.detail(cx, detail.width).len().saturating_sub(from + usize::from(detail.height));
+        let lines = self.detail(cx, detail.width);
+        let left = lines.len() - end(&lines, from, detail.height.into());
         let way = if self.whole.is_some() { '↓' } else { '⏎' };
         (left > 0).then(|| format!("{left} more {way}"))
     }
@@ -484,6 +490,16 @@ fn worst(cx: &Cx<'_>) -> Option<Place> {
         Subject::Proxy(name) => Some(Place::Proxy(name.clone())),
         _ => None,
     })
+}
+
+/// Where a page of lines ends that begins there: a heading with nothing below it is left to the next.
+fn end(lines: &[Line], from: usize, page: usize) -> usize {
+    let end = (from + page).min(lines.len());
+    let empty = |line: &&Line| line.first().is_none_or(|(_, role)| *role == Role::Title);
+    match end < lines.len() {
+        true => (end - lines[..end].iter().rev().take_while(empty).count()).max(from),
+        false => end,
+    }
 }
 
 /// A text with its role, owned.

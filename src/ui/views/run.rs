@@ -2,11 +2,11 @@
 
 mod job;
 
-use super::{answers, heading, run_sign, runs, times};
+use super::{answers, beside, heading, journal, run_sign, runs, side, steps, times};
 use crate::{
     cluster::{LogRange, NodeName, TenantName},
     plan::{self, DatabasePart, Part},
-    run::{Event, Run, RunSeen, RunState, StepState},
+    run::{self, Event, Run, RunSeen, RunState, StepState},
     ui::{
         action::Action,
         command::{self, Command},
@@ -66,12 +66,17 @@ impl View for RunView {
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
-        let width = pen.width();
         let Some(known) = self.known(cx) else {
-            pen.put(1, 1, width, &format!("run {} is not known here", self.id), Role::Warn);
+            pen.put(1, 1, pen.width(), &format!("run {} is not known here", self.id), Role::Warn);
             return;
         };
         let run = &known.run;
+        let (main, aside) = beside(pen.area, side(pen.area.width));
+        if let Some(area) = aside {
+            self.aside(&mut pen.within(area), cx, known);
+        }
+        let pen = &mut pen.within(main);
+        let width = pen.width();
         let shown = known.shown();
         let (glyph, role) = run_sign(&shown);
         pen.line(
@@ -81,7 +86,7 @@ impl View for RunView {
             &[
                 piece(glyph, role),
                 piece(" ", Role::Text),
-                piece(crate::run::summary(run), Role::Accent),
+                piece(run::summary(run), Role::Accent),
                 piece(format!("  {shown}"), role),
             ],
         );
@@ -147,8 +152,12 @@ impl View for RunView {
             + run.entries.iter().filter(|e| matches!(e.event, Event::Verified { .. })).count()
             + run.harms().filter(|(tenant, _)| is_open(run, tenant)).count()
             // The table below them is worth more than steps that are through or far away.
-            + proxies.as_ref().map_or(1 + PLACED * run.plan().tenants.len(), |s| s.height() + 2);
-        y = self.steps(pen, cx, known, y, below) + 1;
+            + match (&proxies, &aside) {
+                (_, Some(_)) => 0,
+                (Some(proxies), None) => proxies.height() + 2,
+                (None, None) => 1 + PLACED * run.plan().tenants.len(),
+            };
+        y = steps::draw(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
                 pen.put(
@@ -180,12 +189,9 @@ impl View for RunView {
                 y += 1;
             }
         }
-        y += u16::from(proxies.is_none());
-        for part in &run.plan().tenants {
-            y = placed(pen, cx, y, part);
-        }
-        if let Some(proxies) = proxies {
-            proxies.draw(pen, y);
+        if aside.is_none() {
+            y += u16::from(proxies.is_none());
+            moves(pen, cx, run, y, proxies.as_ref());
         }
     }
 
@@ -222,81 +228,30 @@ impl View for RunView {
 }
 
 impl RunView {
-    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16, below: usize) -> u16 {
+    /// Where the pods are, whom the proxies lead to, and the journal.
+    fn aside(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen) {
         let run = &known.run;
-        let width = pen.width();
-        let at = |step: usize, begun: bool| {
-            run.entries.iter().rev().find_map(|e| match &e.event {
-                Event::Started { step: s } if begun && *s == step => Some(e.at),
-                Event::Done { step: s, .. } | Event::Skipped { step: s, .. } if !begun && *s == step => {
-                    Some(e.at)
-                }
-                _ => None,
-            })
-        };
-        // Long runs show the steps around the one under way, which may take a second line.
-        let open = |state: &&StepState| matches!(state, StepState::Started | StepState::Paused(_));
-        let second = run.steps.iter().filter(open).count();
-        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below + second);
-        let room = room.max(if run.state.is_over() { 1 } else { 3 });
-        let (done, all) = run.progress();
-        let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
-        // A second line for what became of a step is the first thing to go.
-        let tight = all * 2 > room;
-        for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
-            let what = run.plan().words(&step.change);
-            let (glyph, role, text) = match state {
-                StepState::Waiting | StepState::Started if run.failed_step() == Some(i) => {
-                    ("✖", Role::Danger, String::new())
-                }
-                StepState::Waiting if step.takes_back.is_some_and(|of| run.is_taken_back(of)) => {
-                    ("✓", Role::Ok, "given back".into())
-                }
-                StepState::Waiting if run.is_taken_back(i) => ("–", Role::Muted, "taken back".into()),
-                StepState::Waiting => ("·", Role::Muted, String::new()),
-                StepState::Started if known.is_interrupted() => {
-                    ("?", Role::Warn, known.meanwhile(cx.seen).unwrap_or_else(|| "in doubt".into()))
-                }
-                StepState::Started => {
-                    let limit = format!("at most {}", format::span(step.within.into()));
-                    // What says no more than the step itself says nothing.
-                    let doing = run.doing.clone().filter(|doing| *doing != what);
-                    ("▸", Role::Busy, doing.unwrap_or(limit))
-                }
-                StepState::Done(text) => ("✓", Role::Ok, text.clone()),
-                StepState::Skipped(text) => ("–", Role::Muted, format!("not needed: {text}")),
-                StepState::Paused(text) => {
-                    // The step stands before it already.
-                    let why =
-                        text.strip_prefix(&*what).map_or(&**text, |why| why.trim_start_matches([':', ' ']));
-                    ("‖", Role::Warn, why.to_owned())
-                }
-            };
-            pen.put(3, y, 1, glyph, role);
-            let end = pen.put(
-                5,
-                y,
-                width.saturating_sub(16),
-                &what,
-                if *state == StepState::Waiting { Role::Muted } else { Role::Text },
-            );
-            let took = match (at(i, true), at(i, false)) {
-                (Some(a), Some(b)) => format::span(b.as_second() - a.as_second()),
-                (Some(a), None) if *state == StepState::Started => cx.age(a),
-                _ => String::new(),
-            };
-            pen.put_right(width.saturating_sub(1), y, 5, &took, Role::Muted);
-            let room = width.saturating_sub(end + 10);
-            if format::width(&text) <= room {
-                pen.put(end + 3, y, room, &text, role);
-            } else if !text.is_empty() && (!tight || !matches!(state, StepState::Done(_))) {
-                y += 1;
-                pen.put(7, y, width.saturating_sub(14), &text, role);
-            }
-            y += 1;
-        }
-        y
+        let room = pen.width().saturating_sub(15);
+        let proxies = run.plan().database.as_ref().map(|part| ProxyRows::of(part, cx, room));
+        let y = moves(pen, cx, run, 0, proxies.as_ref());
+        let told = run.entries.iter().rev().filter_map(|entry| {
+            let (sign, text) = run::entry(run, &entry.event)?;
+            Some(journal::Line { at: entry.at, by: &entry.by, sign, text })
+        });
+        journal::draw(pen, y, &run.operator, told);
     }
+}
+
+/// Where the pods were, are, and were predicted to be, and the same of whom the proxies lead to. Returns the line after it.
+fn moves(pen: &mut Pen<'_>, cx: &Cx<'_>, run: &Run, mut y: u16, proxies: Option<&ProxyRows>) -> u16 {
+    for part in &run.plan().tenants {
+        y = placed(pen, cx, y, part);
+    }
+    if let Some(proxies) = proxies {
+        proxies.draw(pen, y);
+        y += proxies.height() as u16 + 1;
+    }
+    y
 }
 
 /// What came of a tenant is not compared yet: what happens to its pods stands by itself.

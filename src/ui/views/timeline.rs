@@ -12,7 +12,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::heading;
 use crate::{
-    cluster::words::short_run,
     history::{By, Happened, Kind, Lane, Span, Turn, lanes},
     ui::{
         action::Action,
@@ -124,9 +123,9 @@ impl Timeline {
 /// An event on one line, after its time.
 fn words(event: &Happened) -> String {
     match event.kind {
-        Kind::Run | Kind::Campaign => format!("{} {}: {}", event.kind, short_run(&event.name), event.text),
+        Kind::Run | Kind::Campaign => format!("{}: {}", event.subject(), event.text),
         Kind::Api => format!("{} {}", event.name, event.text),
-        kind => format!("{kind} {} {}", event.name, event.text),
+        _ => format!("{} {}", event.subject(), event.text),
     }
 }
 
@@ -174,6 +173,7 @@ impl View for Timeline {
                 let name = self.selected()?.name.clone();
                 Some(match name.as_str() {
                     "runs" => Action::Go(Place::Runs),
+                    "platform" => Action::Go(Place::Platform),
                     "database" => Action::Go(Place::Database),
                     "nodes" => Action::Go(Place::Nodes),
                     "API" => Action::Go(Place::Findings),
@@ -307,16 +307,22 @@ impl Timeline {
         let title = format!("{}: {}", lane.name, format::count(lane.events.len(), "event"));
         heading(pen, 3, top, &format::plain(&title));
         let events = lane.events.iter().rev().filter_map(|i| cx.history.get(*i));
-        for (y, event) in (top + 1..pen.height()).zip(events) {
+        let mut y = top + 1;
+        for event in events {
+            if y >= pen.height() {
+                return;
+            }
             let (glyph, role) = sign(event.turn);
-            let text = words(event);
             let tone = if event.turn >= Turn::Worse { Role::Text } else { Role::Muted };
-            let pieces = [
-                piece(event.time.strftime("%H:%M:%S ").to_string(), Role::Muted),
-                piece(glyph, role),
-                piece(format!(" {}", format::plain(&text)), tone),
-            ];
-            pen.line(3, y, room, &pieces);
+            let time = piece(event.time.strftime("%H:%M:%S ").to_string(), Role::Muted);
+            let x = 1 + pen.line(3, y, room, &[time, piece(glyph, role)]);
+            for line in format::wrap(&format::plain(&words(event)), pen.width().saturating_sub(x + 1)) {
+                if y >= pen.height() {
+                    return;
+                }
+                pen.put(x, y, room, &line, tone);
+                y += 1;
+            }
         }
     }
 }

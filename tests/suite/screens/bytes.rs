@@ -53,19 +53,11 @@ impl Line {
 
 #[test]
 fn a_step_of_the_cursor_is_small() {
-    let most_of = |name: &str| match name {
-        // Half of the screen tells of the selected member, and nothing of that is alike in two of them.
-        "database without a quorum" => 700,
-        // No step: the line before the present one is shown again, and all that it could become.
-        "command line" => 600,
-        _ => 400,
-    };
     let mut wrong = Vec::new();
     for (name, make) in SCREENS {
-        let goal = most_of(name);
         let most = Line::of(make(SIZE)).keys("down down up down down up up");
         eprintln!("{name:<26} {most:>5} bytes a step");
-        if most >= goal {
+        if most >= 400 {
             wrong.push(format!("{name}: {most} bytes"));
         }
     }

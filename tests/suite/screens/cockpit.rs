@@ -6,7 +6,7 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
-    app::{App, Effect, Msg, Setup, update},
+    app::{App, Effect, Msg, OnScreen, Setup, update},
     cluster::{
         Cpu, Key, KubeEvent, LogLine, LogRange, LogSource, Memory, NodeUsage, Observation, Seen, Snapshot,
         sketch,
@@ -140,10 +140,12 @@ impl Cockpit {
             self.seen = judgement.seen.clone();
         }
         let mut effects = update(&mut self.app, msg, self.now);
-        while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Foresee(_))) {
-            let Effect::Foresee(question) = effects.remove(at) else { unreachable!("it was found there") };
+        while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Foresee(..))) {
+            let Effect::Foresee(OnScreen(seen), question) = effects.remove(at) else {
+                unreachable!("it was found there")
+            };
             self.foreseen += 1;
-            let outlook = Outlook::of(&mut self.forecast, self.seen.clone(), question);
+            let outlook = Outlook::of(&mut self.forecast, seen, question);
             effects.extend(update(&mut self.app, Msg::Foreseen(Box::new(outlook)), self.now));
         }
         while let Some(at) = effects

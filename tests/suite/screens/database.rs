@@ -273,7 +273,7 @@ fn trouble_comes_first_and_keeps_its_words() {
     assert_eq!(c.selected().as_deref(), Some("n3"));
     c.keys("enter");
     look!("database_member_80x24", c);
-    assert!(c.text().contains("below is what it said 4m ago"), "{}", c.text());
+    assert!(c.text().contains("REPLICATION  said 4m ago"), "{}", c.text());
     c.keys("G");
     assert!(c.text().contains("SERVER"), "{}", c.text());
     c.keys("enter");

@@ -79,8 +79,10 @@ fn from_every_place_the_way_to_all_others_is_on_the_screen() {
             // What was said is gone.
             c.wait(30_000);
             let text = c.text();
+            // Where the way that led here takes the room of their names, their keys are left.
+            let by_key = text.contains(" 1 2 3 4 5  ") && size == SIZES[0];
             for place in ["1 tenants", "2 nodes", "3 runs", "4 database", "5 "] {
-                assert!(text.contains(place), "{keys} {size:?}: no {place}\n{text}");
+                assert!(by_key || text.contains(place), "{keys} {size:?}: no {place}\n{text}");
             }
             let bar: Vec<_> = text.lines().last().expect("a bar").split_whitespace().collect();
             for key in [":", "m", "?"] {

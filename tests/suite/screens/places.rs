@@ -80,7 +80,16 @@ pub const SCREENS: [Screen; 34] = [
     ("findings", |size| at(size, "5")),
     ("help", |size| at(size, "?")),
     ("menu", |size| at(size, "m")),
-    ("command line", |size| at(size, ": t")),
+    ("command line", |size| {
+        let mut c = at(size, "");
+        for line in ["nodes", "tenants", "sort name", "tenants"] {
+            c.keys(":");
+            c.typed(line);
+            c.keys("enter");
+        }
+        c.keys(": t");
+        c
+    }),
     ("filter", |size| at(size, "/ o")),
     ("a number is asked for", |size| at(size, "s")),
     ("an image is asked for", |size| at(size, "M")),

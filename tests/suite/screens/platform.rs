@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::{
+    app::Msg,
     cluster::{
         EndpointSlice, Ingress, IngressClass, IngressPath, IngressTls, Key, Look, Observation, PortName,
         Presented, Seen, Service, ServicePoint, ServicePort, Snapshot, Trouble,
@@ -15,6 +16,8 @@ use wheelhouse::{
             volume::{self, Brick, HealCount, OwnBrick, Pending, StorageFacts, VolumeFacts, VolumeState},
         },
     },
+    history::{Happened, Report, changes},
+    record::{Head, Recorder, Recording},
     ui::Place,
 };
 
@@ -218,6 +221,141 @@ pub fn around() -> Snapshot {
     let facts = VolumeFacts { count: Some((now(), count)), ..VolumeFacts::default() };
     up(&mut seen, ComponentKind::Volume, "files", Facts::Volume(facts));
     seen
+}
+
+/// What becomes of it within two minutes, and three days later.
+pub fn worse() -> [Snapshot; 4] {
+    let first = around();
+    let later = |seen: &Snapshot, seconds: i64| {
+        let mut seen = seen.clone();
+        seen.at += SignedDuration::from_secs(seconds);
+        seen.revision += 1;
+        seen
+    };
+    let fails = |seen: &mut Snapshot, kind, name: &str, why: &str| {
+        let key = key(kind, name);
+        let failed = seen.platform.items[&key].failed(Trouble::Refused, why, seen.at);
+        seen.observe(Observation::Platform(Seen::Put(key, failed)));
+    };
+    let answers = |seen: &mut Snapshot, kind, name: &str| {
+        let key = key(kind, name);
+        let before = &seen.platform.items[&key];
+        let again = before.read(before.status.as_deref().unwrap().clone(), None, seen.at);
+        seen.observe(Observation::Platform(Seen::Put(key, again)));
+    };
+    let says = |seen: &mut Snapshot, host: &str, edge: &str, said: Found| {
+        let spot = Spot { host: host.into(), asked: Asked::At(key(ComponentKind::Edge, edge)) };
+        let looked = Looked { since: seen.at, found: said };
+        seen.observe(Observation::Look(Seen::Put(spot, looked)));
+    };
+    let answering = |status| match presents(HOSTS[2], 80) {
+        Found::Tls(Look::Presented(certificate, _)) => Found::Tls(Look::Presented(certificate, Ok(status))),
+        other => other,
+    };
+    let mut bad = later(&first, 60);
+    fails(&mut bad, ComponentKind::Edge, "edge-2", "192.0.2.12:443 refuses connections");
+    fails(&mut bad, ComponentKind::IngressNode, "worker-1", "10.0.0.21:30080 refuses connections");
+    says(&mut bad, HOSTS[0], "edge-1", presents(HOSTS[0], 90));
+    says(&mut bad, HOSTS[2], "edge-1", answering(502));
+    // Of an edge that does not answer nothing is told of its hosts.
+    says(&mut bad, HOSTS[2], "edge-2", answering(502));
+    let follows =
+        RedisRole::Replica { of: "10.0.0.31:6379".into(), link: "connected".into(), offset: Some(9) };
+    up(&mut bad, ComponentKind::Redis, "redis-2", keeps(follows));
+    let Facts::Replica(mut facts) = server(true, 2, "0-2-4712", None) else { unreachable!("it is one") };
+    for channel in facts.channels.iter_mut().flatten() {
+        channel.sql = "No".into();
+        channel.sql_error = Some((1062, "Duplicate entry … for key …".into()));
+    }
+    up(&mut bad, ComponentKind::Replica, "db-2", Facts::Replica(facts));
+    let gluster = key(ComponentKind::StorageNode, "gluster-2");
+    let Some(Facts::Storage(mut facts)) = bad.platform.items[&gluster].status.as_deref().cloned() else {
+        unreachable!("it is one")
+    };
+    for own in facts.volumes.iter_mut().flat_map(|v| &mut v.bricks).filter_map(|brick| brick.own.as_mut()) {
+        own.started = false;
+    }
+    up(&mut bad, ComponentKind::StorageNode, "gluster-2", Facts::Storage(facts));
+    let mut good = later(&bad, 60);
+    answers(&mut good, ComponentKind::Edge, "edge-2");
+    answers(&mut good, ComponentKind::IngressNode, "worker-1");
+    says(&mut good, HOSTS[2], "edge-1", presents(HOSTS[2], 80));
+    up(&mut good, ComponentKind::Replica, "db-2", server(true, 2, "0-2-4712", Some(0)));
+    let over = later(&good, 3 * 24 * 3_600);
+    [first, bad, good, over]
+}
+
+fn happened(all: &[Snapshot]) -> Vec<Happened> {
+    all.windows(2).flat_map(|pair| changes(&pair[0], &pair[1])).collect()
+}
+
+#[test]
+fn what_changes_is_on_the_timeline_in_the_report_and_in_recordings() {
+    let all = worse();
+    let told = |events: &[Happened]| -> Vec<String> {
+        let whose = |e: &Happened| {
+            let tenant = e.tenant.as_ref().map(|name| format!(" [{name}]"));
+            let node = e.node.as_ref().map(|name| format!(" [{name}]"));
+            tenant.or(node).unwrap_or_default()
+        };
+        events.iter().map(|e| format!("{:?}: {} {}{}", e.turn, e.subject(), e.text, whose(e))).collect()
+    };
+    let mut same = all[0].clone();
+    same.at = all[1].at;
+    assert_eq!(changes(&all[0], &same), []);
+    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
+        insta::assert_snapshot!("platform_changes", told(&happened(&all)).join("\n"));
+    });
+    // The whole pool of edges.
+    let mut none = all[1].clone();
+    let last = key(ComponentKind::Edge, "edge-1");
+    let failed = none.platform.items[&last].failed(Trouble::Silent, "192.0.2.11:443 is silent", none.at);
+    none.observe(Observation::Platform(Seen::Put(last, failed)));
+    let outage = told(&changes(&all[1], &none));
+    assert_eq!(
+        outage,
+        ["Outage: edge edge-1 does not answer: 192.0.2.11:443 is silent; no other edge answers"]
+    );
+
+    let events = happened(&all[..3]);
+    let report = Report::of(&all[0], &all[1], &events, &[], Vec::new());
+    let text = report.markdown();
+    for line in [
+        "| 03:13:00 | ▲ | edge edge-2 | does not answer: 192.0.2.12:443 refuses connections |",
+        "| Redis redis-2 state | ",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let json = serde_json::to_value(&report).unwrap();
+    let of = |part: &str| json[part].as_array().unwrap().iter().any(|one| one["kind"] == "platform");
+    assert!(of("events") && of("differences"), "{json:#}");
+
+    for size in SIZES {
+        let mut c = Cockpit::seeing(all[2].clone(), size, |_| {});
+        c.now = all[2].at + SignedDuration::from_secs(5);
+        c.send(Msg::Happened(events.clone()));
+        c.keys("t");
+        for lane in ["platform", "acme", "wayne"] {
+            assert!(c.text().contains(lane), "{lane}: {}", c.text());
+        }
+        c.keys("tab");
+        assert!(c.text().contains("worker-1"), "{}", c.text());
+        c.keys("tab / p l a t enter enter");
+        assert_eq!(c.app.place(), Place::Platform);
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("night.rec");
+    let mut recorder = Recorder::create(&path, &Head::default()).unwrap();
+    all.iter().for_each(|seen| recorder.take(seen).unwrap());
+    recorder.close().unwrap();
+    let mut recording = Recording::open(&[path]).unwrap();
+    let mut expected = happened(&all);
+    expected.sort_by_key(|event| event.time);
+    assert_eq!(recording.events().to_vec(), expected);
+    let replayed = recording.at(1).unwrap();
+    assert_eq!(replayed.platform.items, all[1].platform.items);
+    assert_eq!(replayed.looks.items, all[1].looks.items);
 }
 
 #[test]

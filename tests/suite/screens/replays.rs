@@ -13,14 +13,15 @@ use wheelhouse::{
     app::{Effect, Msg},
     cluster::{Cpu, Freshness, Journal, Key, Memory, Observation, Pod, Seen, Snapshot, Usage, Written},
     history::{Report, changes},
+    plan::whatif::Forecast,
     record::{Head, Recorder, Recording},
-    ui::{Place, Replay, Seek},
+    ui::{Outlook, Place, Replay, Seek},
 };
 
 use super::{
     campaigns,
     cockpit::{Cockpit, NIGHT, night, now},
-    database,
+    database, platform,
 };
 
 macro_rules! look {
@@ -246,9 +247,10 @@ fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
 /// file by running this test with WHEELHOUSE_BLESS=1.
 #[test]
 fn a_recording_of_each_format_stays_readable() {
+    const FORMATS: [u16; 2] = [2, 3];
+    let [oldest, .., newest] = FORMATS;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
-    let file = folder.join("format-2.rec");
-    let told = file.with_extension("md");
+    let file = |format: u16| folder.join(format!("format-{format}.rec"));
     let report = |recording: &mut Recording| {
         let last = recording.moments().len() - 1;
         let (before, after) = (recording.at(0).unwrap(), recording.at(last).unwrap());
@@ -257,21 +259,32 @@ fn a_recording_of_each_format_stays_readable() {
     };
     if std::env::var_os("WHEELHOUSE_BLESS").is_some() {
         fs::create_dir_all(&folder).unwrap();
+        let file = file(newest);
         let _ = fs::remove_file(&file);
         let mut all = bad_night();
         all.drain(4..13);
-        recorded(&all[..7], &file);
-        fs::write(&told, report(&mut Recording::open(std::slice::from_ref(&file)).unwrap())).unwrap();
+        all.truncate(7);
+        for (mut seen, after) in platform::worse().into_iter().zip(1..) {
+            seen.at = all[6].at + SignedDuration::from_secs(APART * after);
+            seen.revision = 100 + after.unsigned_abs();
+            all.push(seen);
+        }
+        recorded(&all, &file);
+        let text = report(&mut Recording::open(std::slice::from_ref(&file)).unwrap());
+        fs::write(file.with_extension("md"), text).unwrap();
     }
-    let bytes = fs::read(&file).unwrap();
-    let mut recording = Recording::open(std::slice::from_ref(&file)).unwrap();
-    assert_eq!(report(&mut recording), fs::read_to_string(&told).unwrap());
-    for place in 0..recording.moments().len() {
-        assert!(!frames(recording.at(place).unwrap()).is_empty());
+    for format in FORMATS {
+        let file = file(format);
+        let bytes = fs::read(&file).unwrap();
+        assert_eq!(u16::from_le_bytes([bytes[15], bytes[16]]), format);
+        let mut recording = Recording::open(std::slice::from_ref(&file)).unwrap();
+        assert_eq!(report(&mut recording), fs::read_to_string(file.with_extension("md")).unwrap());
+        for place in 0..recording.moments().len() {
+            assert!(!frames(recording.at(place).unwrap()).is_empty());
+        }
     }
-    assert_eq!(u16::from_le_bytes([bytes[15], bytes[16]]), 2);
     let (_folder, older) = self::folder();
-    let mut bytes = bytes;
+    let mut bytes = fs::read(file(oldest)).unwrap();
     bytes[15] = 1;
     fs::write(&older, bytes).unwrap();
     let why = Recording::open(&[older]).err().expect("it is refused");
@@ -279,7 +292,7 @@ fn a_recording_of_each_format_stays_readable() {
     // What is written now is of the newest format.
     let (_folder, now) = self::folder();
     recorded(&bad_night()[..1], &now);
-    assert_eq!(fs::read(&now).unwrap()[15], 2, "tests/recordings has no file of this format");
+    assert_eq!(u16::from(fs::read(&now).unwrap()[15]), newest, "tests/recordings has no file of this format");
 }
 
 #[test]
@@ -398,12 +411,12 @@ fn in_a_recording_one_moves_in_time_and_changes_nothing() {
         (",", Seek::Moments(-1)),
         (".", Seek::Moments(1)),
     ] {
-        assert_eq!(c.keys(key), [Effect::Seek(seek)], "{key}");
+        assert_eq!(c.keys(key), [Effect::Seek(seek, None)], "{key}");
     }
     c.keys("T");
     c.typed("03:20:30");
     let to: Timestamp = "2026-11-21T03:20:30Z".parse().unwrap();
-    assert_eq!(c.keys("enter"), [Effect::Seek(Seek::To(to))]);
+    assert_eq!(c.keys("enter"), [Effect::Seek(Seek::To(to), None)]);
     c.keys(":");
     c.typed("at soon");
     assert_eq!(c.keys("enter"), Vec::<Effect>::new());
@@ -474,15 +487,26 @@ fn the_timeline_of_a_recording_stays_where_it_is_while_one_moves() {
     }
 }
 
-/// What is foreseen rests on the moment that is shown, however fast one moves.
+/// What is predicted rests on the moment that is shown, however fast one moves.
 #[test]
 fn predictions_follow_the_moment_of_a_recording() {
     let (mut c, all) = replaying((120, 35));
+    let all: Vec<_> = all.into_iter().map(Arc::new).collect();
+    let outlook = |place: usize| Box::new(Outlook::of(&mut Forecast::default(), all[place].clone(), None));
+    let header = |c: &Cockpit| c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
     for place in [3, 7, 1] {
-        c.send(Msg::Observed(Arc::new(all[place].clone()).into()));
-        let header = c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
+        let asked = c.send(Msg::Sought(all[place].clone().into(), outlook(place)));
+        assert_eq!((asked.as_slice(), c.foreseen), (&[][..], 1), "it has come with the moment");
+        let header = header(&c);
         assert!(header.contains("fails: ") && !header.contains("ago"), "{place}: {header}");
     }
+    // That of another moment comes late, such as the answer to what was asked before one moved on.
+    let before = header(&c);
+    for late in [13, 16] {
+        c.send(Msg::Foreseen(outlook(late)));
+        assert_eq!(header(&c), before, "moment {late}");
+    }
+    assert_eq!(c.foreseen, 1, "nothing has to be asked again");
 }
 
 #[test]

@@ -269,6 +269,9 @@ fn a_run_shows_its_steps_and_is_undone_by_a_plan() {
     assert!(matches!(c.app.place(), Place::Run(_)), "{:?}", c.app.place());
     c.progress(1);
     look!("run_80x24", c);
+    c.resize(200, 50);
+    look!("run_200x50", c);
+    c.resize(80, 24);
     assert!(c.app.alarm().is_some(), "seconds pass on the screen");
     assert_eq!(c.keys("p"), [Effect::PauseRun("20261121-031201-9c1f".into())]);
     c.keys("ctrl-c");
@@ -283,6 +286,9 @@ fn a_run_shows_its_steps_and_is_undone_by_a_plan() {
     c.keys("enter");
     c.finish();
     look!("run_done_80x24", c);
+    c.resize(200, 50);
+    look!("run_done_200x50", c);
+    c.resize(80, 24);
     c.observe(&CALM.replace("acme 3 on", "acme 5 on worker-1 worker-2"));
     let effects = c.keys("u");
     assert!(matches!(effects.as_slice(), [Effect::Rehearse(p)] if matches!(p.intent, Intent::Undo { .. })));

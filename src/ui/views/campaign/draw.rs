@@ -1,12 +1,14 @@
 //! How a campaign is drawn.
 
-use super::{CampaignView, Section};
+use ratatui::layout::Rect;
+
+use super::{CampaignView, NOT_BEGUN, Section};
 use crate::{
     cluster::{Pod, Snapshot, TenantName},
     plan::{Change, Intent},
     run::{
         RunSeen,
-        campaign::{Campaign, CampaignSeen, Doing, Drained, Event, ItemState},
+        campaign::{self, Campaign, CampaignSeen, Doing, Drained, Event, ItemState},
     },
     ui::{
         format,
@@ -14,7 +16,7 @@ use crate::{
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
-        views::{run_sign, times},
+        views::{beside, heading, journal, run_sign, side, steps, times},
     },
 };
 
@@ -37,6 +39,48 @@ fn sign(states: &[&ItemState], still: bool) -> (&'static str, Role) {
 }
 
 impl CampaignView {
+    /// On a wide screen the item under the cursor and the journal, unless the nodes take all the columns. Returns the part
+    /// that is left.
+    pub(super) fn beside(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen) -> Rect {
+        let whole = pen.area;
+        let (main, Some(area)) = beside(whole, side(whole.width)) else { return whole };
+        let columns = |width: u16| Matrix::fit(width.saturating_sub(2), cx.seen, &self.changed).columns();
+        if self.section == Section::Pods && columns(main.width) < columns(whole.width) {
+            return whole;
+        }
+        let campaign = &known.campaign;
+        let pen = &mut pen.within(area);
+        let y = self.selected(pen, cx, campaign);
+        let told = campaign.entries.iter().rev().map(|entry| {
+            let (sign, text) = campaign::entry(campaign, &entry.event);
+            journal::Line { at: entry.at, by: &entry.by, sign, text }
+        });
+        journal::draw(pen, y, &campaign.operator, told);
+        main
+    }
+
+    /// The item under the cursor, with the steps of its run. Returns the line after the gap below it.
+    fn selected(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign) -> u16 {
+        let Some(item) = self.item(campaign) else { return 0 };
+        let room = pen.width().saturating_sub(4);
+        let mut y = 0;
+        for line in format::wrap(&format::plain(&campaign.words(item)), room) {
+            y = {
+                heading(pen, 3, y, &line);
+                y + 1
+            };
+        }
+        let id = Self::run_of(campaign, item);
+        let known = id.as_ref().and_then(|id| cx.runs.iter().find(|known| known.run.id == *id));
+        if let Some(known) = known {
+            // The journal keeps half of the screen.
+            return steps::draw_narrow(pen, cx, known, y, pen.height() / 2) + 1;
+        }
+        let why = id.map(|id| format!("run {} is not known here", format::short_run(&id)));
+        pen.put(3, y, room, why.as_deref().unwrap_or(NOT_BEGUN), Role::Muted);
+        y + 2
+    }
+
     /// What it is, who drives it, how far it is.
     pub(super) fn head(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen) -> u16 {
         let width = pen.width();
@@ -218,7 +262,7 @@ impl CampaignView {
         let top = y + 1 + if pods { matrix.heading_height() } else { 0 };
         if pods {
             let area = pen.area;
-            let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+            let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
             matrix.heading(&mut pen.within(inner), y + 1, ["NOW", "AFTER"]);
         }
         let page = usize::from(pen.height().saturating_sub(top));
@@ -236,9 +280,6 @@ impl CampaignView {
                 pen.put(0, y, 1, "›", Role::Key);
             }
         }
-        if all > page {
-            pen.put_right(width.saturating_sub(1), y, 16, &format!("{} of {all}", row + 1), Role::Muted);
-        }
     }
 
     /// A tenant: where its pods are at this moment, and where they will be.
@@ -255,7 +296,7 @@ impl CampaignView {
         let states: Vec<_> = items.iter().map(|i| &campaign.states[*i]).collect();
         let (glyph, role) = sign(&states, still);
         let area = pen.area;
-        let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
         let mut pen = pen.within(inner);
         pen.put(0, y, 1, glyph, role);
         let (before, after) = placements(cx.seen, campaign, name, items);

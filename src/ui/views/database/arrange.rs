@@ -18,6 +18,11 @@ use crate::{
 /// From so many columns on there is room beside a table.
 const WIDE: u16 = 150;
 
+/// There is room beside a table.
+pub(super) fn is_wide((width, _): (u16, u16)) -> bool {
+    width >= WIDE
+}
+
 /// Where the parts of the screen are.
 pub(super) struct Layout {
     /// Lines for what is wrong, with the one below them.
@@ -36,6 +41,10 @@ struct Told<'a> {
     /// Whom it is about.
     about: String,
     text: String,
+    /// The findings of exactly that text.
+    of: Vec<&'a Finding>,
+    /// None of the text is cut off.
+    whole: bool,
     /// The key that answers it, where no line above names it already.
     key: Vec<Piece<'a>>,
 }
@@ -55,13 +64,14 @@ impl DatabaseView {
     }
 
     pub(super) fn layout(&self, cx: &Cx<'_>, (width, height): (u16, u16)) -> Layout {
-        let wrong = u16::try_from(wrong(cx, width, height).len()).unwrap_or(height);
+        let wrong =
+            u16::try_from(wrong(cx, width, self.most_wrong(cx, (width, height))).len()).unwrap_or(height);
         let top = if height < 10 || wrong == 0 { 0 } else { wrong + 1 };
         let room = height.saturating_sub(top);
         let left = width * 3 / 5;
-        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 1 + members::foot(cx, width);
+        let members = self.member_lines(cx, width);
         let beside = |y: u16| Rect { x: left + 2, y, width: width - left - 2, height: height - y };
-        if width >= WIDE && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty() {
+        if is_wide((width, height)) && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty() {
             let upper = members.min(room / 2);
             let y = top + upper + 1;
             return Layout {
@@ -71,7 +81,7 @@ impl DatabaseView {
                 detail: beside(y),
             };
         }
-        if width >= WIDE && self.proxies {
+        if is_wide((width, height)) && self.proxies {
             let table = Rect { x: 0, y: top, width: left, height: room };
             return Layout { top, table, below: None, detail: beside(top) };
         }
@@ -90,9 +100,32 @@ impl DatabaseView {
         }
     }
 
+    /// Lines of the table of the members.
+    fn member_lines(&self, cx: &Cx<'_>, width: u16) -> u16 {
+        u16::try_from(self.shown.len()).unwrap_or(u16::MAX).saturating_add(1 + members::foot(cx, width))
+    }
+
+    /// Lines for what is wrong at most. It is worth more than all but the first of what is told of the selected one.
+    fn most_wrong(&self, cx: &Cx<'_>, (width, height): (u16, u16)) -> usize {
+        /// Of the selected one, with the blank lines above and below the table.
+        const LEAST: u16 = 5;
+        let left = height.saturating_sub(self.member_lines(cx, width) + LEAST);
+        usize::from(((height + 2) / 4).max(if self.proxies { 0 } else { left }).clamp(1, 8))
+    }
+
+    /// Whether what is wrong is told at the top of the screen, word by word.
+    pub(super) fn is_told(&self, cx: &Cx<'_>, finding: &Finding) -> bool {
+        let lines = wrong(cx, cx.size.0, self.most_wrong(cx, cx.size));
+        lines.iter().any(|line| match line {
+            Wrong::First(told, _) => told.whole && told.of.iter().any(|of| std::ptr::eq(*of, finding)),
+            Wrong::On(_) | Wrong::More(_) => false,
+        })
+    }
+
     pub(super) fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, height: u16, lines: u16) {
         let width = pen.width();
-        for (y, line) in wrong(cx, width, height).iter().take(usize::from(lines)).enumerate() {
+        let all = wrong(cx, width, self.most_wrong(cx, (width, height)));
+        for (y, line) in all.iter().take(usize::from(lines)).enumerate() {
             let y = y as u16;
             let told = match line {
                 Wrong::First(told, text) => {
@@ -178,8 +211,13 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
             Some((other, names, text))
         });
         match like {
-            Some((other, names, text)) => {
-                other.text = text;
+            Some((other, names, merged)) => {
+                match (other.text == merged, text == merged) {
+                    (true, true) => other.of.push(finding),
+                    (true, false) => {}
+                    (false, _) => other.of.clear(),
+                }
+                other.text = merged;
                 if !names.contains(&about) {
                     names.push(about);
                     names.sort_by(|a, b| format::natural(a, b));
@@ -202,7 +240,8 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
                 if all.iter().any(|(other, _)| other.key == key && finding.answer == Some(Answer::Recovery)) {
                     key.clear();
                 }
-                let told = Told { finding, about: about.clone(), text, key };
+                let of = vec![finding];
+                let told = Told { finding, about: about.clone(), text, of, whole: true, key };
                 all.push((told, vec![about]));
             }
         }
@@ -211,9 +250,8 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
 }
 
 /// What is wrong with the database, worst first: in as many lines as each needs, as long as every one has its first.
-fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
+fn wrong<'a>(cx: &Cx<'a>, width: u16, most: usize) -> Vec<Wrong<'a>> {
     let mut found = told(cx, width);
-    let most = usize::from((height + 2) / 4).clamp(1, 8);
     // The worst is told in full before others are told at all.
     let full = match narrow(width) {
         true => most.saturating_sub(1).max(1),
@@ -225,11 +263,12 @@ fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
     found.truncate(found.len() - besides);
     let mut spare = most.saturating_sub(found.len() + usize::from(besides > 0));
     let mut all = Vec::new();
-    for told in found {
+    for mut told in found {
         let mut parts = lines(&told, width);
         let shown = parts.len().min(1 + spare);
         spare -= shown - 1;
         if shown < parts.len() {
+            told.whole = false;
             let rest = parts.split_off(shown - 1).join(" ");
             let own = if shown > 1 { width.saturating_sub(hang(width) + 1) } else { clipped(&told, width) };
             parts.push(words::clip(&rest, own));

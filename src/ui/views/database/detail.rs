@@ -2,33 +2,42 @@
 
 use super::{Line, members, proxies, said, sheet::Sheet, words};
 use crate::{
-    cluster::{Database, Member, MemberSample, Reject, Severity, Status, Subject, database::Row},
+    cluster::{Database, Finding, Member, MemberSample, Reject, Severity, Status, Subject, database::Row},
     ui::{format, theme::Role, view::Cx},
 };
 
 /// What cannot be seen is told where the rest of the server is, not above what is critical.
 const LAST: &str = "rights-missing";
 
-/// A member, in full.
-pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> Vec<Line> {
+/// A member. `alone`: its row is not on the screen. What `is_told` elsewhere on the screen is not told again.
+pub(super) fn lines(
+    cx: &Cx<'_>,
+    database: &Database,
+    row: &Row,
+    width: u16,
+    alone: bool,
+    is_told: &dyn Fn(&Finding) -> bool,
+) -> Vec<Line> {
     let mut sheet = Sheet::new(width);
     let (sign, role) = words::state_sign(database, row);
     let (mark, part, part_role) = words::role_sign(row, false);
-    sheet.lines.push(vec![
-        said(format!("  {sign} "), role),
-        said(row.label.to_string(), Role::Accent),
-        said(format!("  {}", row.state.word()), role),
-        said(format!("   {} ", mark.trim()).replace("    ", "   "), part_role),
-        said(part, part_role),
-        said(format!("   {}", row.name), Role::Muted),
-    ]);
+    let mut heading = vec![said(format!("  {sign} "), role), said(row.label.to_string(), Role::Accent)];
+    if alone {
+        heading.extend([
+            said(format!("  {}", row.state.word()), role),
+            said(format!("   {} ", mark.trim()).replace("    ", "   "), part_role),
+            said(part, part_role),
+        ]);
+    }
+    heading.push(said(format!("   {}", row.name), Role::Muted));
+    sheet.lines.push(heading);
     let subject = Subject::Member(row.name.clone());
-    let told = |f: &&crate::cluster::Finding| f.severity > Severity::Notice && f.subject == subject;
+    let told = |f: &&Finding| f.severity > Severity::Notice && f.subject == subject;
     let told: Vec<_> = cx.findings.iter().filter(told).collect();
     if database.severity(row).is_some() && told.is_empty() {
         sheet.fact("means", row.state.meaning(), Role::Text);
     }
-    sheet.findings(cx, &subject, |rule| rule != LAST);
+    sheet.findings(cx, &subject, |finding| finding.rule != LAST && !is_told(finding));
     let why = row.member.why().unwrap_or("not asked yet");
     let known = told.iter().any(|f| f.text.contains(why));
     let Some(status) = row.member.status.as_deref() else {
@@ -38,17 +47,19 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> 
         return sheet.lines;
     };
     if row.now().is_none() {
-        let why = if known { String::new() } else { format!(": {why}") };
-        let since = cx.age_or_dash(row.member.silent_since);
-        let text = format!("for {since}{why}; below is what it said {} ago", cx.age(status.at));
-        sheet.fact("silent", text, Role::Warn);
+        // The headings say how old all of it is.
+        if !known {
+            let since = cx.age_or_dash(row.member.silent_since);
+            let text = format!("for {since}: {why}; below is what it said {} ago", cx.age(status.at));
+            sheet.fact("silent", text, Role::Warn);
+        }
         sheet.old = Some(cx.age(status.at));
     }
     replication(&mut sheet, cx, status);
     course(&mut sheet, &row.member, status);
     clients(&mut sheet, cx, database, row, status);
     server(&mut sheet, cx, &row.member, status);
-    sheet.findings(cx, &subject, |rule| rule == LAST);
+    sheet.findings(cx, &subject, |finding| finding.rule == LAST && !is_told(finding));
     sheet.lines
 }
 

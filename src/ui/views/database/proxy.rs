@@ -16,8 +16,8 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &ProxyRow, width: u16
     }
     sheet.lines.push(vec![said(format!("  {}", proxy.name), Role::Accent)]);
     // What drifts is told below by layer, and the sessions by backend.
-    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()), |rule| {
-        !["proxy-drift", "sessions-pinned"].contains(&rule)
+    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()), |finding| {
+        !["proxy-drift", "sessions-pinned"].contains(&finding.rule)
     });
     let Some(status) = proxy.status.as_deref() else {
         sheet.fact("never seen", proxy.why().unwrap_or("not asked yet"), Role::Warn);

@@ -35,7 +35,7 @@ impl Sheet {
     pub(super) fn title(&mut self, text: &str) {
         self.gap();
         let mut line = vec![said(format!("  {text}"), Role::Title)];
-        line.extend(self.old.iter().map(|age| said(format!("  {age} ago"), Role::Warn)));
+        line.extend(self.old.iter().map(|age| said(format!("  said {age} ago"), Role::Warn)));
         self.lines.push(line);
     }
 
@@ -85,9 +85,9 @@ impl Sheet {
         ]);
     }
 
-    /// What is wrong with it, by those rules.
-    pub(super) fn findings(&mut self, cx: &Cx<'_>, subject: &Subject, rules: impl Fn(&str) -> bool) {
-        let about = |f: &&Finding| f.subject == *subject && rules(f.rule);
+    /// What is wrong with it, as far as it is wanted.
+    pub(super) fn findings(&mut self, cx: &Cx<'_>, subject: &Subject, wanted: impl Fn(&Finding) -> bool) {
+        let about = |f: &&Finding| f.subject == *subject && wanted(f);
         for finding in cx.findings.iter().filter(about) {
             let seen = finding.seen_since.map(|s| format!("  seen for {}", cx.age(s)));
             let since = finding.since.map(|s| format!("  {}", cx.age(s))).or(seen).unwrap_or_default();
