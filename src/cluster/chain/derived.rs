@@ -24,7 +24,7 @@ use crate::cluster::{
 pub(in crate::cluster) struct Derived {
     ways: Shared<Inputs, Outside>,
     /// The tenants of this snapshot, and names that they were found to have: many ask for its ways.
-    named: Mutex<Option<(OrdMap<TenantName, Arc<Tenant>>, Names)>>,
+    named: Mutex<Option<(Tenants, Names)>>,
     endpoints: Shared<Slices, Endpoints>,
     front: Shared<Places, Front>,
     judged: Arc<Mutex<Judged>>,
@@ -48,6 +48,9 @@ fn shared<B, V>(known: &Shared<B, V>, same: impl Fn(&B) -> bool, work: impl FnOn
 
 /// The platform around and what was seen of the hosts there.
 type Places = (OrdMap<ComponentKey, Arc<Component>>, OrdMap<Spot, Arc<Looked>>);
+
+/// The tenants that there are.
+type Tenants = OrdMap<TenantName, Arc<Tenant>>;
 
 /// EndpointSlices as they are seen.
 type Slices = OrdMap<Key, Arc<EndpointSlice>>;

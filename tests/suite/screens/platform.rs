@@ -240,7 +240,7 @@ pub fn worse() -> [Snapshot; 4] {
     let answers = |seen: &mut Snapshot, kind, name: &str| {
         let key = key(kind, name);
         let before = &seen.platform.items[&key];
-        let again = before.read(before.status.as_deref().unwrap().clone(), None, seen.at);
+        let again = before.read(before.status.as_deref().expect("a status").clone(), None, seen.at);
         seen.observe(Observation::Platform(Seen::Put(key, again)));
     };
     let says = |seen: &mut Snapshot, host: &str, edge: &str, said: Found| {
