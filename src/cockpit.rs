@@ -162,8 +162,25 @@ async fn sizes(tell: mpsc::Sender<Msg>) {
 }
 
 async fn signals(mut asked: watch::Receiver<bool>, tell: mpsc::Sender<Msg>) {
-    let _ = asked.wait_for(|asked| *asked).await;
-    let _ = tell.send(Msg::Leave).await;
+    tokio::join!(
+        async {
+            let _ = asked.wait_for(|asked| *asked).await;
+            let _ = tell.send(Msg::Leave).await;
+        },
+        each(libc::SIGTSTP, || Msg::Suspend, &tell),
+        each(libc::SIGCONT, || Msg::Continued, &tell),
+    );
+}
+
+/// Tells each signal of this kind.
+async fn each(kind: libc::c_int, message: fn() -> Msg, tell: &mpsc::Sender<Msg>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut signals) = signal(SignalKind::from_raw(kind)) else { return };
+    while signals.recv().await.is_some() {
+        if tell.send(message()).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Judges what is observed before the app is told, beside its event loop.

@@ -34,8 +34,8 @@ pub enum Msg {
     Input(crossterm::event::Event),
     /// The cluster was observed and judged.
     Observed(Judgement),
-    /// Another moment of the recording, judged, and what is predicted of it.
-    Sought(Judgement, Box<Outlook>),
+    /// Another moment of the recording, judged, and what is predicted of it: nothing yet where one moves on already.
+    Sought(Judgement, Option<Box<Outlook>>),
     /// News of a run this session drives.
     Ran(Box<Run>),
     /// News of a campaign this session drives.
@@ -84,6 +84,10 @@ pub enum Msg {
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
     Leave,
+    /// Stop until it is continued: SIGTSTP.
+    Suspend,
+    /// It goes on after it was stopped: SIGCONT.
+    Continued,
 }
 
 /// Where else a cockpit can look.
@@ -213,6 +217,8 @@ pub enum Effect {
     Hint,
     /// Give the terminal back and stop the process, until it is continued.
     Suspend,
+    /// The process goes on after it was stopped from outside: make the terminal ours, as it was.
+    Retake,
     /// Send every cell again.
     Redraw,
 }

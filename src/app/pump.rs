@@ -84,7 +84,7 @@ where
                 screen.forget();
             }
             for effect in update(&mut app, message, at) {
-                if matches!(effect, Effect::Redraw | Effect::Suspend | Effect::TakeBack) {
+                if matches!(effect, Effect::Redraw | Effect::Suspend | Effect::Retake | Effect::TakeBack) {
                     screen.forget();
                 }
                 perform(effect, backend)?;

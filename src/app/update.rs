@@ -35,7 +35,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             approval::replan(app, &mut effects);
         }
         Msg::Sought(judgement, outlook) => {
-            app.world.outlook = Some(*outlook);
+            app.world.outlook = outlook.map(|outlook| *outlook);
             observed(app, judgement, now);
         }
         Msg::Local(found, campaigns) => {
@@ -124,6 +124,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
+        // Whoever has the terminal meanwhile is stopped by the same signal.
+        Msg::Suspend | Msg::Continued if app.away => {}
+        Msg::Suspend => effects.push(Effect::Suspend),
+        Msg::Continued => effects.push(Effect::Retake),
     }
     unlock::expire(app, now, &mut effects);
     if let Some(Overlay::Planning(planning)) = &mut app.overlay {

@@ -88,7 +88,14 @@ fn named(name: &str) -> Result<&'static Drill, Failure> {
 }
 
 pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure> {
-    let Some(name) = args.name.as_deref() else { return list(args.output.output) };
+    let Some(name) = args.name.as_deref() else {
+        if args.report.is_some() {
+            return Err(Failure::Usage(
+                "--report wants the name of a drill: `wheelhouse drill` lists them".into(),
+            ));
+        }
+        return list(args.output.output);
+    };
     let drill = named(name)?;
     if common.kubeconfig.is_some() || common.context.is_some() {
         return Err(Failure::Usage(
@@ -155,17 +162,20 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
         }
         return columns::print(&format!("{}: left before anything had happened\n", drill.name));
     };
-    if let Some(path) = &args.report {
-        put(path, &format!("{}\n{}", debrief.markdown(), debrief.report()))?;
-        put(
-            &path.with_extension("json"),
-            &(serde_json::to_string_pretty(&debrief).map_err(Failure::failed)? + "\n"),
-        )?;
-    }
+    // Nobody plays it again for the sake of a file: it is told even where it cannot be kept.
+    let kept = args.report.as_ref().map_or(Ok(()), |path| keep(&debrief, path));
     match args.output.output {
-        Format::Json => columns::json(&debrief),
-        Format::Table => columns::print(&help::paged(&debrief.markdown())),
+        Format::Json => columns::json(&debrief)?,
+        Format::Table => columns::print(&help::paged(&debrief.markdown()))?,
     }
+    kept
+}
+
+/// Writes the end report as Markdown, and as JSON beside it: each as far as it can be written.
+fn keep(debrief: &Debrief, path: &Path) -> Result<(), Failure> {
+    let markdown = put(path, &format!("{}\n{}", debrief.markdown(), debrief.report()));
+    let json = serde_json::to_string_pretty(debrief).map_err(Failure::failed)? + "\n";
+    markdown.and(put(&path.with_extension("json"), &json))
 }
 
 /// Opens the cockpit on it until it is over. Who played, and what the audit file says.

@@ -51,6 +51,15 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
             "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
         ));
     }
+    // A pipe or a device would be read without end.
+    if let Some(file) =
+        args.from.as_ref().filter(|file| fs::metadata(file).is_ok_and(|found| !found.is_file()))
+    {
+        return Err(Failure::Usage(format!(
+            "{} is no regular file: --from wants a recording or measurements",
+            file.display()
+        )));
+    }
     let given = args.from.as_ref().map(|file| {
         let text = fs::read_to_string(file).map_err(|error| cannot(file, error))?;
         read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))

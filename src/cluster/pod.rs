@@ -273,6 +273,6 @@ impl Pod {
 
     /// Restarts of all containers together.
     pub fn restarts(&self) -> u32 {
-        self.containers.iter().map(|c| c.restarts).sum()
+        self.containers.iter().fold(0, |all, container| all.saturating_add(container.restarts))
     }
 }

@@ -108,6 +108,6 @@ impl Tenant {
 
     /// Restarts of all containers of its active pods.
     pub fn restarts(&self) -> u32 {
-        self.active().map(|p| p.restarts()).sum()
+        self.active().fold(0, |all, pod| all.saturating_add(pod.restarts()))
     }
 }

@@ -305,6 +305,7 @@ impl Performer {
                 }
             }
             Effect::Suspend => alike::suspend()?,
+            Effect::Retake => screen::retake()?,
             // The loop draws every cell again by itself.
             Effect::Redraw => {}
         }
@@ -330,7 +331,13 @@ impl Performer {
         let (context, server) = (wire.context().to_owned(), wire.server().to_owned());
         let seen = self.seen.borrow().clone();
         tokio::task::spawn_blocking(move || {
-            let made = Recording::open(&kept(&place)).and_then(|mut recording| {
+            let files = kept(&place);
+            if files.is_empty() {
+                let why = "nothing is kept of this cluster yet, from which a report could be made: [recording] keep has it kept";
+                let _ = tell.blocking_send(Msg::Notice(Severity::Warning, why.into()));
+                return;
+            }
+            let made = Recording::open(&files).and_then(|mut recording| {
                 let audit = run::audited(&state_dir, &context, &server)?;
                 let (first, _) = recording.ends();
                 let mut made = incident(

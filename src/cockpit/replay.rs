@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -67,6 +67,7 @@ pub async fn replay(
     let mut player = Player {
         recording: Arc::new(Mutex::new((recording, Judge::default()))),
         at: Arc::new(AtomicI64::new(i64::try_from(place).unwrap_or(0))),
+        seeking: Arc::default(),
         forecast: Arc::default(),
         state_dir,
         tell,
@@ -93,6 +94,8 @@ struct Player {
     recording: Arc<Mutex<(Recording, Judge)>>,
     /// The place that is shown, by its number among the moments.
     at: Arc<AtomicI64>,
+    /// How many moments are still sought.
+    seeking: Arc<AtomicUsize>,
     forecast: Arc<Mutex<Forecast>>,
     state_dir: PathBuf,
     tell: mpsc::Sender<Msg>,
@@ -138,6 +141,7 @@ impl Player {
                 alike::keep_theme(&self.state_dir, (&configured, &chosen), &self.tell);
             }
             Effect::Suspend => alike::suspend()?,
+            Effect::Retake => screen::retake()?,
             Effect::Login => {
                 self.answer(Msg::Returned(Severity::Warning, format!("{RECORDED}: nobody logs in")))
             }
@@ -158,12 +162,14 @@ impl Player {
     }
 
     /// Goes to another moment. Keys that come faster than the recording is read are followed one after another.
-    /// What is predicted there comes with it.
+    /// What is predicted there comes with the last of them.
     fn seek(&self, seek: Seek, question: Option<Question>) {
         let (recording, wanted, tell) = (self.recording.clone(), self.at.clone(), self.tell.clone());
-        let forecast = self.forecast.clone();
+        let (forecast, seeking) = (self.forecast.clone(), self.seeking.clone());
+        seeking.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
             let mut held = recording.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_last = seeking.fetch_sub(1, Ordering::Relaxed) == 1;
             let (recording, judge) = &mut *held;
             let moments = recording.moments();
             let last = i64::try_from(moments.len()).unwrap_or(i64::MAX) - 1;
@@ -199,11 +205,11 @@ impl Player {
                 Ok(seen) => {
                     wanted.store(place, Ordering::Relaxed);
                     let seen = Arc::new(seen);
-                    let outlook = {
+                    let outlook = is_last.then(|| {
                         let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
-                        Outlook::of(&mut forecast, seen.clone(), question)
-                    };
-                    let _ = tell.blocking_send(Msg::Sought(judge.judge(seen), Box::new(outlook)));
+                        Box::new(Outlook::of(&mut forecast, seen.clone(), question))
+                    });
+                    let _ = tell.blocking_send(Msg::Sought(judge.judge(seen), outlook));
                     if let Some(edge) = edge {
                         let _ = tell.blocking_send(Msg::Notice(Severity::Notice, edge.into()));
                     }
@@ -260,6 +266,7 @@ mod tests {
         let player = Player {
             recording: Arc::new(Mutex::new((recording, Judge::default()))),
             at: Arc::default(),
+            seeking: Arc::default(),
             forecast: Arc::default(),
             state_dir: folder.path().into(),
             tell,
@@ -267,12 +274,26 @@ mod tests {
         let question = Question::WhatIf(vec!["w2".into()], Loss::Crash);
         for (by, ranked) in [(1, &["w2"][..]), (1, &["w1", "w2"]), (-1, &["w2"])] {
             player.seek(Seek::Moments(by), Some(question.clone()));
-            let Some(Msg::Sought(judgement, outlook)) = inbox.recv().await else { panic!("no moment") };
+            let Some(Msg::Sought(judgement, Some(outlook))) = inbox.recv().await else { panic!("no moment") };
             assert!(Arc::ptr_eq(&judgement.seen, &outlook.seen));
             let mut nodes: Vec<_> = outlook.ranking.iter().map(|harm| harm.node.as_str()).collect();
             nodes.sort_unstable();
             assert_eq!(nodes, ranked);
             assert!(outlook.what_if.is_some() && outlook.question.as_ref() == Some(&question));
         }
+        // Of those that one only passes nothing is predicted.
+        let held = player.recording.clone();
+        let held = held.lock().expect("nobody panicked");
+        for by in [-1, 1, 1] {
+            player.seek(Seek::Moments(by), Some(question.clone()));
+        }
+        drop(held);
+        let mut predicted = Vec::new();
+        while predicted.len() < 3 {
+            if let Some(Msg::Sought(_, outlook)) = inbox.recv().await {
+                predicted.push(outlook.is_some());
+            }
+        }
+        assert_eq!(predicted, [false, false, true]);
     }
 }

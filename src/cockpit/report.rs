@@ -55,26 +55,27 @@ pub fn incident(
 
 /// Saves a report in the state folder, in Markdown and as JSON; what is said of it.
 pub(super) fn saved(report: Result<Report, String>, state_dir: &Path) -> Msg {
-    let write = |report: &Report| -> io::Result<PathBuf> {
+    let write = |report: &Report| -> Result<PathBuf, String> {
         let folder = state_dir.join("reports");
-        fs::create_dir_all(&folder)?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        let at =
+            |path: &Path, why: io::Error| format!("the report cannot be saved: {}: {why}", path.display());
+        fs::create_dir_all(&folder).map_err(|why| at(&folder, why))?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(|why| at(&folder, why))?;
         // One of other hours with the same end is another report.
         let (from, until) = (report.from.strftime("%Y%m%d-%H%M%S"), report.until.strftime("%H%M%S"));
         let name = format!("incident-{from}-{until}");
         let path = folder.join(format!("{name}.md"));
-        put(&path, &report.markdown())?;
-        put(&folder.join(format!("{name}.json")), &(serde_json::to_string_pretty(report)? + "\n"))?;
+        put(&path, &report.markdown()).map_err(|why| at(&path, why))?;
+        let json = folder.join(format!("{name}.json"));
+        let text = serde_json::to_string_pretty(report).map_err(|why| why.to_string())? + "\n";
+        put(&json, &text).map_err(|why| format!("{}; {} is saved", at(&json, why), path.display()))?;
         Ok(path)
     };
     match report {
         Err(why) => Msg::Notice(Severity::Warning, why),
         Ok(report) => match write(&report) {
             Ok(path) => Msg::Notice(Severity::Notice, format!("saved in {} and .json", path.display())),
-            Err(why) => Msg::Notice(
-                Severity::Warning,
-                format!("the report cannot be saved in {}: {why}", state_dir.display()),
-            ),
+            Err(why) => Msg::Notice(Severity::Warning, why),
         },
     }
 }

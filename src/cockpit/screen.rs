@@ -59,6 +59,12 @@ pub(super) fn enter() -> io::Result<()> {
     Ok(())
 }
 
+/// Takes the terminal again where a shell has changed it meanwhile, without our having given it back.
+pub(super) fn retake() -> io::Result<()> {
+    terminal::disable_raw_mode()?;
+    enter()
+}
+
 /// Gives the terminal back, as far as it still answers.
 pub(super) fn leave() {
     if MOUSE.load(Ordering::Relaxed) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -50,7 +50,7 @@ pub struct Recording {
 /// Whether a file begins as a recording does. Where it cannot be read it is none.
 pub fn is_recording(path: &Path) -> bool {
     let mut begin = [0; MAGIC.len()];
-    let ordinary = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let ordinary = fs::metadata(path).is_ok_and(|found| found.is_file());
     ordinary && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
 }
 
@@ -197,6 +197,12 @@ impl Recording {
     /// Takes in one file.
     fn read(&mut self, path: &Path, events: &mut Vec<Happened>) -> Result<(), String> {
         let name = path.display();
+        // A pipe would be waited for.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(format!(
+                "{name} is no regular file: a recording is read from where it lies, give that file"
+            ));
+        }
         let file =
             File::open(path).map_err(|error| format!("the recording {name} cannot be read: {error}"))?;
         let length = file.metadata().map_or(0, |found| found.len());
@@ -227,7 +233,7 @@ impl Recording {
         }
         self.head = serde_json::from_slice(&head).map_err(|_| none())?;
         let mut at = PREFIX as u64 + u64::from(head_length);
-        let number = self.files.len();
+        let (number, begun) = (self.files.len(), self.moments.len());
         while at < length {
             let cut = |last: Option<&Timestamp>, damaged: bool| {
                 let what = if damaged { "is damaged" } else { "was cut off" };
@@ -238,16 +244,16 @@ impl Recording {
             };
             let mut bytes = [0; BLOCK_HEAD];
             if file.read_exact_at(&mut bytes, at).is_err() {
-                self.gaps.push(cut(self.moments.last(), false));
+                self.gaps.push(cut(self.moments[begun..].last(), false));
                 break;
             }
             let Some(head) = BlockHead::read(&bytes) else {
-                self.gaps.push(cut(self.moments.last(), true));
+                self.gaps.push(cut(self.moments[begun..].last(), true));
                 break;
             };
             let begins = at + BLOCK_HEAD as u64;
             if begins + head.length() > length {
-                self.gaps.push(cut(self.moments.last(), false));
+                self.gaps.push(cut(self.moments[begun..].last(), false));
                 break;
             }
             let mut payload = vec![0; head.length() as usize];
@@ -257,14 +263,14 @@ impl Recording {
             let whole =
                 |index: &Index| index.moments.len() == usize::from(head.moments) && index.moments.is_sorted();
             let Some(index) = index.filter(whole) else {
-                self.gaps.push(cut(self.moments.last(), true));
+                self.gaps.push(cut(self.moments[begun..].last(), true));
                 break;
             };
             // Several cockpits may have kept the same time: a moment is there once.
             let later = index
                 .moments
                 .first()
-                .is_some_and(|first| self.moments.last().is_none_or(|last| moment(*first) > *last));
+                .is_some_and(|first| self.moments[begun..].last().is_none_or(|last| moment(*first) > *last));
             if later {
                 self.blocks.push(Block {
                     file: number,

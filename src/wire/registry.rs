@@ -195,7 +195,11 @@ impl Registries {
         let by = self.who(image, namespace).await;
         let ask = self.ask_as(image, running, by.clone());
         match &self.memory {
-            Some(memory) => memory.asked.or(image, running, &by, ask).await,
+            Some(memory) => match memory.asked.or(image, running, &by, ask).await {
+                // Two secrets may hold one login: it is told by the name that it has here, and not shown again.
+                Answer::Barred(_) => self.ask_as(image, running, by).await,
+                answer => answer,
+            },
             None => ask.await,
         }
     }
@@ -205,10 +209,9 @@ impl Registries {
         let (Answer::HasNot(host), Some(mut way)) = (&answer, way) else { return answer };
         way.drop_token();
         let same = |other: &&str| *other != image && host_of(other) == *host;
-        match running.filter(same) {
-            Some(other) if present(&Named::of(other), &mut way).await == Ok(None) => {
-                Answer::Lost(host.clone(), other.to_owned())
-            }
+        let Some(other) = running.filter(same) else { return answer };
+        match self.in_time(host, present(&Named::of(other), &mut way)).await {
+            Ok(None) => Answer::Lost(host.clone(), other.to_owned()),
             _ => answer,
         }
     }

@@ -29,8 +29,10 @@ fn begun(home: &Home, name: &str, speed: &str, report: &str) -> Terminal {
 const AGAIN: Duration = Duration::from_secs(20);
 
 /// Presses the keys of each step when that is on the screen which it waits for. A yes that comes as fast as no person is, or
-/// to a plan that has changed meanwhile, is none: it is said again while it is asked for. So is a key that led to nothing.
+/// to a plan that has changed meanwhile, is none: it is said again while it is asked for. So is a key that led to nothing, and
+/// once a command.
 fn press(terminal: &mut Terminal, steps: &[Step]) {
+    let mut commands = 0..1;
     for (at, step) in steps.iter().enumerate() {
         terminal.wait_for(step.see);
         terminal.keys(step.keys);
@@ -48,6 +50,7 @@ fn press(terminal: &mut Terminal, steps: &[Step]) {
             let screen = terminal.screen();
             eprintln!("{} led to no {:?} yet:\n{screen}", step.keys.escape_debug(), next.see);
             if step.keys.len() > 1 {
+                assert!(commands.next().is_some(), "a second command led to nothing");
                 terminal.keys("\u{1b}");
             } else if screen.contains("esc cancel") {
                 continue;

@@ -170,7 +170,7 @@ fn registry(was: &RegistryFacts, is: &RegistryFacts) -> Vec<Told> {
     use registry::{Base, Told as Image};
     let mut told = Vec::new();
     let bars = |base: &Base| match base {
-        Base::Refuses(whose) => Some(format!("refuses the login of {whose}")),
+        Base::Refuses(whose) => Some(format!("refuses {whose}")),
         Base::NoLogin(why) => Some(format!("gives nodes no image: {why}")),
         Base::Open | Base::WantsLogin | Base::Fails(_) | Base::Unasked(_) => None,
     };

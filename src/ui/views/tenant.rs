@@ -180,11 +180,10 @@ impl View for TenantView {
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();
         pods.sort_by(|a, b| a.key.cmp(&b.key));
-        let restarts = |p: &Pod| p.containers.iter().map(|c| c.restarts).sum::<u32>();
         match ORDERS[self.order % ORDERS.len()] {
             "name" => {}
             "node" => pods.sort_by(|a, b| a.node.cmp(&b.node)),
-            "restarts" => pods.sort_by_key(|p| std::cmp::Reverse(restarts(p))),
+            "restarts" => pods.sort_by_key(|p| std::cmp::Reverse(p.restarts())),
             "age" => pods.sort_by_key(|p| std::cmp::Reverse(p.created)),
             _ => pods.sort_by_key(|p| std::cmp::Reverse(cx.seen.state_of(p))),
         }

@@ -199,7 +199,7 @@ impl Way {
                 if self.in_clear() {
                     return Err(self.shut());
                 }
-                self.shown = Some(self.basic(login)?);
+                self.shown = Some(self.basic(login, "")?);
                 self.sent = true;
             }
             Challenge::Other => {
@@ -224,7 +224,7 @@ impl Way {
     /// Another repository is asked for next: a token is not good for it, and who may not this one may that.
     pub(super) fn drop_token(&mut self) {
         if self.is_token {
-            (self.shown, self.is_token, self.turn) = (None, false, 0);
+            (self.shown, self.is_token, self.turn, self.sent) = (None, false, 0, false);
         }
     }
 
@@ -232,9 +232,9 @@ impl Way {
         self.base.parse().map_or(true, |uri| is_in_clear(&uri))
     }
 
-    /// What is shown for a login, unless it was refused a short while ago.
-    fn basic(&self, login: &Login) -> Result<HeaderValue, Stop> {
-        if refusals::is_refused(&self.base, login) {
+    /// What is shown for a login, unless it was refused a short while ago, for anything or for this scope.
+    fn basic(&self, login: &Login, scope: &str) -> Result<HeaderValue, Stop> {
+        if refusals::is_refused(&self.base, scope, login) {
             return Err(Stop::Refused(login.whose.clone(), login.of_nodes));
         }
         let odd = || Stop::Unasked(format!("{login} holds characters that no header may hold"));
@@ -243,11 +243,16 @@ impl Way {
 
     /// Why it does not let us in: that it refuses a login is said of one that was sent alone.
     fn shut(&self) -> Stop {
+        self.shut_for("")
+    }
+
+    /// The same of one scope: another may be let in.
+    fn shut_for(&self, scope: &str) -> Stop {
         match self.login() {
             Ok(Some(login)) if self.sent => {
                 // One that a token was handed out for is good, if not for this repository.
                 if !self.is_token {
-                    refusals::refused(&self.base, login);
+                    refusals::refused(&self.base, scope, login);
                 }
                 Stop::Refused(login.whose.clone(), login.of_nodes)
             }
@@ -288,6 +293,7 @@ impl Way {
             uri = format!("{}{path}", self.base).parse().map_err(|_| odd())?;
         }
         let secure = !is_in_clear(&uri) && !self.in_clear();
+        let scope = wanted.get("scope").map_or("", String::as_str);
         let mut request = Request::get(uri);
         if own {
             request = request.header(header::HOST, &self.host);
@@ -295,7 +301,7 @@ impl Way {
         if let Ok(Some(login)) = self.login()
             && secure
         {
-            request = request.header(header::AUTHORIZATION, self.basic(login)?);
+            request = request.header(header::AUTHORIZATION, self.basic(login, scope)?);
             self.sent = true;
         }
         let request = request.body(Empty::new()).map_err(|_| odd())?;
@@ -303,8 +309,8 @@ impl Way {
         let answer = client.request(request).await.map_err(|why| none(deepest(&why)))?;
         match answer.status() {
             StatusCode::UNAUTHORIZED => return Err(self.shut()),
-            // Some say so of a wrong password.
-            StatusCode::FORBIDDEN if self.sent => return Err(self.shut()),
+            // Some say so of a wrong password, others of a repository that is not for this login.
+            StatusCode::FORBIDDEN if self.sent => return Err(self.shut_for(scope)),
             status if status.is_client_error() && !self.sent => return Err(self.shut()),
             status if !status.is_success() => return Err(none(format!("it answers {}", status.as_u16()))),
             _ => {}

@@ -79,8 +79,9 @@ fn from_every_place_the_way_to_all_others_is_on_the_screen() {
             // What was said is gone.
             c.wait(30_000);
             let text = c.text();
-            // Where the way that led here takes the room of their names, their keys are left.
-            let by_key = text.contains(" 1 2 3 4 5  ") && size == SIZES[0];
+            // The way to the headroom of a tenant takes the room of their names: their keys are left.
+            let by_key = (keys, size) == ("1 h", SIZES[0]);
+            assert_eq!(text.contains(" 1 2 3 4 5  "), by_key, "{keys} {size:?}\n{text}");
             for place in ["1 tenants", "2 nodes", "3 runs", "4 database", "5 "] {
                 assert!(by_key || text.contains(place), "{keys} {size:?}: no {place}\n{text}");
             }

@@ -495,7 +495,7 @@ fn predictions_follow_the_moment_of_a_recording() {
     let outlook = |place: usize| Box::new(Outlook::of(&mut Forecast::default(), all[place].clone(), None));
     let header = |c: &Cockpit| c.text().lines().nth(1).map(str::to_owned).unwrap_or_default();
     for place in [3, 7, 1] {
-        let asked = c.send(Msg::Sought(all[place].clone().into(), outlook(place)));
+        let asked = c.send(Msg::Sought(all[place].clone().into(), Some(outlook(place))));
         assert_eq!((asked.as_slice(), c.foreseen), (&[][..], 1), "it has come with the moment");
         let header = header(&c);
         assert!(header.contains("fails: ") && !header.contains("ago"), "{place}: {header}");
@@ -507,6 +507,11 @@ fn predictions_follow_the_moment_of_a_recording() {
         assert_eq!(header(&c), before, "moment {late}");
     }
     assert_eq!(c.foreseen, 1, "nothing has to be asked again");
+    // Of a moment that is only passed nothing is predicted: nothing old is shown, and the prediction is asked for.
+    c.send(Msg::Sought(all[7].clone().into(), None));
+    assert_eq!(c.foreseen, 2);
+    c.send(Msg::Foreseen(outlook(7)));
+    assert!(header(&c).contains("fails: "), "{}", header(&c));
 }
 
 #[test]
