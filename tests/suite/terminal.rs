@@ -55,6 +55,23 @@ fn a_terminal_that_can_do_nothing_gets_plain_lines() {
 }
 
 #[test]
+fn a_stop_from_outside_gives_the_terminal_back_and_takes_it_again() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    press_until(&mut terminal, "s", "esc cancel");
+    send(terminal.id(), "TSTP");
+    terminal.wait("the shell's screen", |screen| !screen.contains("acme"));
+    assert!(!terminal.is_taken());
+    // It may be told to go on before it has stopped.
+    while !terminal.shows_within(Duration::from_secs(1), |screen| screen.contains("esc cancel")) {
+        send(terminal.id(), "CONT");
+    }
+    assert!(terminal.is_taken() && terminal.screen().contains("acme"));
+    press_until(&mut terminal, "\u{1b}", "5 findings");
+    leave(terminal);
+}
+
+#[test]
 fn a_tenant_is_scaled_with_a_few_keys_and_the_screen_shows_it() {
     let home = Home::new();
     let mut terminal = open(&home, 80, 24);
