@@ -94,6 +94,8 @@ pub(super) struct Shared {
     heard: Heard,
     look: Look,
     looking: Option<Looking>,
+    /// Until when this program has looked, by the API server's clock.
+    looked: Option<Timestamp>,
     /// Why what looked here has failed, and when: it may look again, and never for others.
     failed: Option<(Arc<str>, Instant)>,
     looker: Looker,
@@ -119,6 +121,7 @@ impl Shared {
             heard: Heard::default(),
             look,
             looking: None,
+            looked: None,
             failed: None,
             looker: Looker::Unknown,
             teller: Teller::default(),
@@ -153,6 +156,9 @@ impl Shared {
         let there = seen.dated(Timestamp::now());
         let duty = self.duty();
         let unfit = self.unfit(&seen);
+        if self.looking.is_some() {
+            self.looked = Some(there);
+        }
         match self.wanted(&duty, unfit.as_ref(), &seen, there) {
             Wanted::Wait => return Ok(()),
             Wanted::Look(looker) => {
@@ -210,8 +216,11 @@ impl Shared {
         if self.looking.is_some() || pauses {
             return Ok(());
         }
+        // What one has seen oneself since is newer.
         let told = match self.looker {
-            Looker::Unknown | Looker::Other { .. } => self.heard.last(there),
+            Looker::Unknown | Looker::Other { .. } => {
+                self.heard.last(there).filter(|sight| self.looked.is_none_or(|looked| sight.at > looked))
+            }
             Looker::Alone { .. } | Looker::ForAll => None,
         };
         let known = match told {
@@ -244,7 +253,8 @@ impl Shared {
                 (None, None) => Wanted::Look(Looker::ForAll),
             };
         }
-        let told = if dates { self.heard.told(&self.sharing.session, now) } else { None };
+        let since = self.looking.as_ref().map(|looking| looking.since);
+        let told = if dates { self.heard.told(&self.sharing.session, since, now) } else { None };
         match (told, duty) {
             (Some(Ok(who)), _) => Wanted::Read(who),
             (Some(Err(why)), _) => alone(why),

@@ -293,7 +293,7 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
     assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
     // Another may be let in: whoever shows what that one tells does not know more of itself.
     eye.duty.send_replace(Duty::Barred(why.into()));
-    eye.hears(put(file("bob", "2", ago(1)))).await;
+    eye.hears(put(file("bob", "2", ago(0)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
     eye.seen.send_replace(sees(Trouble::Silent));
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
@@ -301,6 +301,30 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
     eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
     eye.looker().await;
     assert_eq!(*eye.told.borrow(), Telling::Nothing, "it looks, and is let in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_told_before_is_never_put_in_place_of_what_one_saw_since() {
+    let mut eye = begin_with(remembers, answering());
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Barred("read-only".into()));
+    assert_eq!(eye.alone().await, "read-only");
+    // It was told before this program began to look.
+    eye.hears(put(file("bob", "2", ago(5)))).await;
+    assert_eq!(eye.alone().await, "read-only");
+    assert!(eye.shown.platform.is_empty());
+    eye.hears(put(file("bob", "2", ago(0)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    // It looks again: what is told in that moment, but of a minute ago, is older than what it saw.
+    KNOWN.take();
+    let broken = ago(60);
+    let mut own = answering();
+    own.observe(Observation::Platform(Seen::Put(key(), failed(Trouble::Silent, broken))));
+    eye.seen.send_replace(Arc::new(own));
+    eye.hears(put(file("bob", "2", ago(55)))).await;
+    assert_eq!(eye.alone().await, "read-only");
+    let of = |known: &Known| known.components.get(&key()).and_then(|one| one.silent_since);
+    assert_eq!(KNOWN.take().iter().map(of).collect::<Vec<_>>(), [Some(broken)]);
 }
 
 /// Fails as soon as it looks.
