@@ -162,8 +162,8 @@ impl Shared {
         match self.wanted(&duty, unfit.as_ref(), &seen, there) {
             Wanted::Wait => return Ok(()),
             Wanted::Look(looker) => {
-                self.begin(&seen, there).await?;
-                self.says(looker).await?;
+                self.begin(&looker, &seen, there).await?;
+                self.shows(looker, None).await?;
                 if unfit.is_none() && duty == Duty::Look {
                     let since = self.looking.as_ref().map_or(there, |looking| looking.since);
                     if let Some(told) = self.teller.tells(&self.sharing, &seen, since, there) {
@@ -175,12 +175,8 @@ impl Shared {
             }
             Wanted::Read(who) => {
                 self.looking = None;
-                if let Some(sight) = self.heard.news() {
-                    for observation in sight.known(seen.api.skew()).observed() {
-                        self.send(observation).await?;
-                    }
-                }
-                self.says(Looker::Other { who }).await?;
+                let news = self.heard.news().map(|sight| sight.known(seen.api.skew()));
+                self.shows(Looker::Other { who }, news).await?;
                 // One that was unfit may be fit by now: that is known once it looks again.
                 let unfit = unfit.or_else(|| self.sharing.tell.borrow().unfit().cloned());
                 self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
@@ -211,7 +207,7 @@ impl Shared {
     }
 
     /// Goes over to looking, with what was told last, or what was seen here since.
-    async fn begin(&mut self, seen: &Snapshot, there: Timestamp) -> Result<(), Gone> {
+    async fn begin(&mut self, looker: &Looker, seen: &Snapshot, there: Timestamp) -> Result<(), Gone> {
         let pauses = self.failed.as_ref().is_some_and(|(_, at)| at.elapsed() < BEGUN_AGAIN_AFTER);
         if self.looking.is_some() || pauses {
             return Ok(());
@@ -223,16 +219,9 @@ impl Shared {
             }
             Looker::Alone { .. } | Looker::ForAll => None,
         };
-        let known = match told {
-            Some(sight) => {
-                let known = sight.known(seen.api.skew());
-                for observation in known.clone().observed() {
-                    self.send(observation).await?;
-                }
-                known
-            }
-            None => seen.known_around(),
-        };
+        let told = told.map(|sight| sight.known(seen.api.skew()));
+        self.shows(looker.clone(), told.clone()).await?;
+        let known = told.unwrap_or_else(|| seen.known_around());
         let (wire, newest, into) = (self.wire.clone(), self.seen.clone(), self.into.clone());
         let tasks = (self.look)(&self.configured, &known, wire, newest, into);
         self.looking = Some(Looking { since: there, tasks });
@@ -277,17 +266,18 @@ impl Shared {
         self.sharing.tell.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
     }
 
-    /// Says who looks.
-    async fn says(&mut self, looker: Looker) -> Result<(), Gone> {
-        if self.looker == looker {
-            return Ok(());
+    /// Says who looks, where that is news, and what that one told: together, so that what differs only because another has
+    /// seen it is not taken for something that happened.
+    async fn shows(&mut self, looker: Looker, told: Option<Known>) -> Result<(), Gone> {
+        let mut all = Vec::new();
+        if self.looker != looker {
+            self.looker = looker.clone();
+            all.push(Observation::Looker(looker));
         }
-        self.looker = looker.clone();
-        self.send(Observation::Looker(looker)).await
-    }
-
-    async fn send(&self, observation: Observation) -> Result<(), Gone> {
-        self.into.send(observation).await.map_err(|_| Gone)
+        all.extend(told.into_iter().flat_map(Known::observed));
+        let permits = self.into.reserve_many(all.len()).await.map_err(|_| Gone)?;
+        permits.zip(all).for_each(|(permit, observation)| permit.send(observation));
+        Ok(())
     }
 }
 

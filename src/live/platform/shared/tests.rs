@@ -327,6 +327,24 @@ async fn what_another_told_before_is_never_put_in_place_of_what_one_saw_since() 
     assert_eq!(KNOWN.take().iter().map(of).collect::<Vec<_>>(), [Some(broken)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_looks_is_told_before_what_that_one_saw() {
+    let first = |eye: &mut Eye| match eye.reports.try_recv() {
+        Ok(Observation::Looker(looker)) => looker,
+        other => panic!("who looks comes first: {other:?}"),
+    };
+    for (duty, looker) in
+        [(Duty::Read("bob".into()), Looker::Other { who: "bob".into() }), (Duty::Look, Looker::ForAll)]
+    {
+        let mut eye = begin_with(remembers, answering());
+        eye.hears(there(Some(file("bob", "2", ago(if duty == Duty::Look { 60 } else { 1 }))))).await;
+        eye.duty.send_replace(duty);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(first(&mut eye), looker);
+        assert!(matches!(eye.reports.try_recv(), Ok(Observation::Platform(Seen::All(..)))));
+    }
+}
+
 /// Fails as soon as it looks.
 fn fails(
     _: &Configured,
