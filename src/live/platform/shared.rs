@@ -37,6 +37,10 @@ const GOOD_FOR: Duration = Duration::from_secs(50);
 const DECIDED_WITHIN: Duration = Duration::from_secs(6);
 /// What looks and has failed is begun again after this.
 const BEGUN_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// What this program lacks is told to nobody, and the Lease is kept, until it has lasted so long.
+const LASTS: Duration = Duration::from_secs(15);
+/// What it lacked when it looked last counts so long while another looks: it may have come back since.
+const LACKS_FOR: Duration = Duration::from_secs(300);
 
 /// How a program shares with others what it sees around.
 #[derive(Clone, Debug)]
@@ -83,6 +87,15 @@ struct Looking {
     tasks: JoinSet<()>,
 }
 
+/// What this program lacks to look for others.
+struct Lack {
+    why: Arc<str>,
+    /// Without interruption.
+    since: Instant,
+    /// When it was found last.
+    found: Instant,
+}
+
 /// What looks and tells, or reads.
 pub(super) struct Shared {
     configured: Configured,
@@ -98,6 +111,7 @@ pub(super) struct Shared {
     looked: Option<Timestamp>,
     /// Why what looked here has failed, and when: it may look again, and never for others.
     failed: Option<(Arc<str>, Instant)>,
+    lack: Option<Lack>,
     looker: Looker,
     /// While this program holds the Lease.
     teller: Teller,
@@ -123,6 +137,7 @@ impl Shared {
             looking: None,
             looked: None,
             failed: None,
+            lack: None,
             looker: Looker::Unknown,
             teller: Teller::default(),
         }
@@ -165,6 +180,9 @@ impl Shared {
                 self.begin(&looker, &seen, there).await?;
                 self.shows(looker, None).await?;
                 if unfit.is_none() && duty == Duty::Look {
+                    if self.lack.is_some() {
+                        return Ok(());
+                    }
                     let since = self.looking.as_ref().map_or(there, |looking| looking.since);
                     if let Some(told) = self.teller.tells(&self.sharing, &seen, since, there) {
                         self.says_to_others(Telling::Sight(told));
@@ -177,8 +195,6 @@ impl Shared {
                 self.looking = None;
                 let news = self.heard.news().map(|sight| sight.known(seen.api.skew()));
                 self.shows(Looker::Other { who }, news).await?;
-                // One that was unfit may be fit by now: that is known once it looks again.
-                let unfit = unfit.or_else(|| self.sharing.tell.borrow().unfit().cloned());
                 self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
             }
         }
@@ -195,15 +211,21 @@ impl Shared {
         }
     }
 
-    /// Why this program must not look for others, as far as that is known.
-    fn unfit(&self, seen: &Snapshot) -> Option<Arc<str>> {
-        match &self.failed {
-            Some((why, _)) => Some(why.clone()),
-            None if self.looking.is_some() && seen.api.freshness.is_live() => {
-                seen.unfit_to_tell().map(Into::into)
-            }
-            None => None,
+    /// Why this program must not look for others: known while it looks, and for a while after.
+    fn unfit(&mut self, seen: &Snapshot) -> Option<Arc<str>> {
+        if self.looking.is_some() {
+            let why = seen.unfit_to_tell().filter(|_| seen.api.freshness.is_live());
+            self.lack = why.map(|why| {
+                let now = Instant::now();
+                let since = self.lack.as_ref().map_or(now, |lack| lack.since);
+                Lack { why: why.into(), since, found: now }
+            });
         }
+        if let Some((why, _)) = &self.failed {
+            return Some(why.clone());
+        }
+        let lasts = |lack: &&Lack| lack.found - lack.since >= LASTS && lack.found.elapsed() < LACKS_FOR;
+        self.lack.as_ref().filter(lasts).map(|lack| lack.why.clone())
     }
 
     /// Goes over to looking, with what was told last, or what was seen here since.

@@ -287,7 +287,18 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
         seen.observe(Observation::Platform(Seen::Put(key(), failed(trouble, ago(1)))));
         Arc::new(seen)
     };
-    eye.seen.send_replace(sees(Trouble::Denied));
+    // One that is let in again soon keeps the Lease, and tells nothing meanwhile.
+    for trouble in [Trouble::Denied, Trouble::Silent, Trouble::Denied] {
+        let before = Telling::clone(&eye.told.borrow());
+        eye.seen.send_replace(sees(trouble));
+        sleep(LASTS - Duration::from_secs(3)).await;
+        assert_eq!(eye.looker().await, Looker::ForAll, "{trouble:?}");
+        assert!(eye.told.borrow().unfit().is_none());
+        if trouble == Trouble::Denied {
+            assert_eq!(*eye.told.borrow(), before);
+        }
+    }
+    sleep(Duration::from_secs(3)).await;
     let why = "others may see more than it does: Redis redis-1: is down";
     assert_eq!(eye.alone().await, why);
     assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
@@ -301,6 +312,17 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
     eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
     eye.looker().await;
     assert_eq!(*eye.told.borrow(), Telling::Nothing, "it looks, and is let in");
+    // What it lacked does not count for ever while another looks.
+    eye.seen.send_replace(sees(Trouble::Denied));
+    sleep(LASTS).await;
+    assert_eq!(eye.alone().await, why);
+    for _ in (0..LACKS_FOR.as_secs()).step_by(40) {
+        eye.hears(put(file("bob", "2", ago(0)))).await;
+        assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+        assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+        sleep(Duration::from_secs(39)).await;
+    }
+    assert_eq!(*eye.told.borrow(), Telling::Nothing);
 }
 
 #[tokio::test(start_paused = true)]
