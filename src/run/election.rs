@@ -102,6 +102,12 @@ impl Candidate {
         let mut board = Board::new(&self.name, self.third());
         loop {
             let unfit = unfit(&tell);
+            let told = tell.borrow().clone();
+            if let Telling::Unfit { last, .. } = told
+                && let Some(held) = office.as_ref().filter(|office| office.is_good())
+            {
+                board.end(held.writer.clone(), last).await;
+            }
             let now = self.round(office, unfit.as_ref()).await;
             let elected = office.as_mut().filter(|_| now == Duty::Look);
             let renewed = elected.as_ref().is_some_and(|office| office.is_renewed());

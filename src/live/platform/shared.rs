@@ -18,11 +18,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{Configured, look};
+use super::{Configured, look, pack::packed};
 use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
-        platform::{Duty, Known, Looker, Telling},
+        platform::{Duty, Known, Looker, Sight, Telling},
     },
     wire::Wire,
 };
@@ -189,13 +189,13 @@ impl Shared {
                     }
                     return Ok(());
                 }
-                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
+                self.says_whether_fit(unfit);
             }
             Wanted::Read(who) => {
                 self.looking = None;
                 let news = self.heard.news().map(|sight| sight.known(seen.api.skew()));
                 self.shows(Looker::Other { who }, news).await?;
-                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
+                self.says_whether_fit(unfit);
             }
         }
         self.teller = Teller::default();
@@ -268,7 +268,7 @@ impl Shared {
         let told = if dates { self.heard.told(&self.sharing.session, since, now) } else { None };
         match (told, duty) {
             (Some(Ok(who)), _) => Wanted::Read(who),
-            (Some(Err(why)), _) => alone(why),
+            (Some(Err(why)), _) => alone(unfit.cloned().unwrap_or(why)),
             // Whoever looks already goes on.
             (_, Duty::Undecided | Duty::Read(_)) if !decided && self.looking.is_none() => Wanted::Wait,
             (_, Duty::Barred(_)) if !decided && !is_known => Wanted::Wait,
@@ -281,6 +281,18 @@ impl Shared {
                 alone(why.into())
             }
             (_, Duty::Undecided | Duty::Look) => alone("the cluster does not tell who looks for all".into()),
+        }
+    }
+
+    /// Says why this program must not look for others, if it must not.
+    fn says_whether_fit(&self, unfit: Option<Arc<str>>) {
+        match unfit {
+            Some(why) if self.sharing.tell.borrow().unfit() == Some(&why) => {}
+            Some(why) => {
+                let last = packed(&Sight::ended(&self.sharing.who, &why)).into();
+                self.says_to_others(Telling::Unfit { why, last });
+            }
+            None => self.says_to_others(Telling::Nothing),
         }
     }
 

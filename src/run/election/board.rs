@@ -109,6 +109,18 @@ impl Board {
         }
     }
 
+    /// Writes this in place of what was told, in one try: nothing is told after it.
+    pub(super) async fn end(&mut self, writer: Writer, last: Arc<[u8]>) {
+        if self.sent.is_some() {
+            // Whether that is written yet is not known.
+            self.clear();
+        }
+        self.tell(last);
+        self.write(writer);
+        let _ = self.written().await;
+        self.clear();
+    }
+
     /// It is told no more: the Lease is somebody else's.
     pub(super) fn clear(&mut self) {
         *self = Self::new(&self.name, self.within);

@@ -241,11 +241,16 @@ async fn a_stop_frees_the_lease_whatever_is_under_way() {
 #[tokio::test(start_paused = true)]
 async fn one_that_sees_less_than_others_gives_the_lease_back_and_stands_again_once_it_sees_all() {
     let mut alice = Alice::elected().await;
-    alice.tell.send_replace(Telling::Unfit("redis-1 lets it not in".into()));
+    alice.tells("one");
+    assert_eq!(alice.told(1).await.as_deref(), Some("one"));
+    alice.server.writes();
+    let (why, last) = ("redis-1 lets it not in".into(), b"no more"[..].into());
+    alice.tell.send_replace(Telling::Unfit { why, last });
     let duty = alice.is("that it is barred", |duty| *duty != Duty::Look).await;
     assert_eq!(duty, Duty::Barred("redis-1 lets it not in".into()));
     assert_eq!(alice.server.holder(), Value::Null);
-    alice.server.writes();
+    assert_eq!(alice.server.writes(), [(FILE, 200), (LEASE, 200)], "what it told is replaced first");
+    assert_eq!(alice.told(0).await.as_deref(), Some("no more"));
     sleep(Duration::from_secs(600)).await;
     assert_eq!(alice.server.writes(), [], "it does not stand");
     alice.tell.send_replace(Telling::Nothing);

@@ -301,14 +301,23 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
     sleep(Duration::from_secs(3)).await;
     let why = "others may see more than it does: Redis redis-1: is down";
     assert_eq!(eye.alone().await, why);
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
+    // What it told before is not to be used any more, and it gives its own reason.
+    let Telling::Unfit { last, .. } = Telling::clone(&eye.told.borrow()) else { panic!("it is unfit") };
+    eye.duty.send_replace(Duty::Barred(why.into()));
+    eye.hears(put(STANDARD.encode(&last))).await;
+    assert_eq!(eye.alone().await, why);
+    let mut other = begin_with(remembers, answering());
+    other.duty.send_replace(Duty::Barred("read-only".into()));
+    other.hears(put(STANDARD.encode(&last))).await;
+    assert_eq!(other.alone().await, format!("alice looks for others no more: {why}"));
     // Another may be let in: whoever shows what that one tells does not know more of itself.
     eye.duty.send_replace(Duty::Barred(why.into()));
     eye.hears(put(file("bob", "2", ago(0)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
     eye.seen.send_replace(sees(Trouble::Silent));
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
     eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
     eye.looker().await;
     assert_eq!(*eye.told.borrow(), Telling::Nothing, "it looks, and is let in");
@@ -319,7 +328,7 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
     for _ in (0..LACKS_FOR.as_secs()).step_by(40) {
         eye.hears(put(file("bob", "2", ago(0)))).await;
         assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
-        assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+        assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
         sleep(Duration::from_secs(39)).await;
     }
     assert_eq!(*eye.told.borrow(), Telling::Nothing);
@@ -389,11 +398,15 @@ async fn what_looks_and_fails_is_told_and_another_may_look_for_all() {
     eye.duty.send_replace(Duty::Look);
     let why = "what looks around has failed here: no such edge";
     assert_eq!(eye.alone().await, why);
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
     eye.duty.send_replace(Duty::Barred(why.into()));
     eye.hears(put(file("bob", "2", ago(1)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()), "it is not the one to look for others");
+    assert_eq!(
+        eye.told.borrow().unfit().map(|why| &**why),
+        Some(why),
+        "it is not the one to look for others"
+    );
 }
 
 #[tokio::test(start_paused = true)]
