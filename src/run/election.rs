@@ -191,6 +191,7 @@ async fn hold(
     next: Instant,
 ) -> Result<(), String> {
     loop {
+        board.is_of_use()?;
         let due = board.due();
         if due.is_some_and(|due| due <= Instant::now()) {
             if !office.is_good() || !(renewed || board.is_known()) {
@@ -201,7 +202,7 @@ async fn hold(
             continue;
         }
         tokio::select! {
-            () = sleep_until(due.map_or(next, |due| due.min(next))) => {
+            () = sleep_until([due, board.gives_up()].into_iter().flatten().fold(next, Instant::min)) => {
                 if Instant::now() >= next {
                     return Ok(());
                 }

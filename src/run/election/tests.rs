@@ -275,3 +275,25 @@ async fn what_is_refused_bars_it_for_a_while_and_where_nobody_looks_any_more_it_
     sleep(Duration::from_secs(1)).await;
     assert_eq!(server.holder(), Value::Null);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_stored_is_tried_ever_more_seldom_and_after_45_s_another_may_try() {
+    let mut alice = Alice::elected().await;
+    alice.server.fails(FILE, 1_000, 500);
+    alice.tells("one");
+    let files = |server: &Server| server.writes().iter().filter(|(kind, _)| *kind == FILE).count();
+    sleep(Duration::from_secs(44)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Look);
+    assert_eq!(files(&alice.server), 5, "at once, and after 2, 4, 8 and 16 s");
+    sleep(Duration::from_secs(2)).await;
+    let duty = alice.duty.borrow().clone();
+    assert!(matches!(&duty, Duty::Barred(why) if why.starts_with("what is seen cannot be told")), "{duty:?}");
+    assert_eq!(alice.server.holder(), Value::Null);
+    // It tries again later; what is stored in time counts.
+    alice.is("that it stands again", |duty| *duty == Duty::Look).await;
+    alice.server.fails(FILE, 3, 500);
+    alice.tells("two");
+    assert_eq!(alice.told(20).await.as_deref(), Some("two"));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Look);
+}
