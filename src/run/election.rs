@@ -158,10 +158,12 @@ impl Candidate {
                     let barred = office.barred(&self.namespace).await.map_err(|failure| failure.text())?;
                     Ok::<_, String>((office, barred))
                 };
-                match asked.await {
-                    Ok((allowed, None)) => office.insert(allowed),
-                    Ok((_, Some(why))) => return Duty::Barred(why.into()),
-                    Err(why) => return undecided(why),
+                // A login may take any time, and then come five requests.
+                match timeout(self.third() * 4, asked).await {
+                    Ok(Ok((allowed, None))) => office.insert(allowed),
+                    Ok(Ok((_, Some(why)))) => return Duty::Barred(why.into()),
+                    Ok(Err(why)) => return undecided(why),
+                    Err(_) => return undecided("no answer in time".into()),
                 }
             }
         };

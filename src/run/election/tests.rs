@@ -31,6 +31,8 @@ struct Store {
     writes: Vec<(&'static str, u16)>,
     /// So many of the next writes of a kind are answered like this; 0: never.
     faults: BTreeMap<&'static str, (usize, u16)>,
+    /// Each answer takes so many seconds.
+    slow: u64,
 }
 
 #[derive(Clone, Default)]
@@ -69,6 +71,7 @@ impl Server {
                 let body = body.collect_bytes().await.expect("a body");
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 let (code, said) = server.with(|store| store.answer(&head.method, head.uri.path(), body));
+                sleep(Duration::from_secs(server.with(|store| store.slow))).await;
                 if code == 0 {
                     std::future::pending::<()>().await;
                 }
@@ -296,4 +299,16 @@ async fn what_cannot_be_stored_is_tried_ever_more_seldom_and_after_45_s_another_
     assert_eq!(alice.told(20).await.as_deref(), Some("two"));
     sleep(Duration::from_secs(60)).await;
     assert_eq!(*alice.duty.borrow(), Duty::Look);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rights_that_are_answered_too_slowly_are_asked_for_again() {
+    let server = Server::default();
+    server.with(|store| store.slow = 9);
+    let mut alice = Alice::stands(&server);
+    sleep(Duration::from_secs(41)).await;
+    server.with(|store| store.slow = 0);
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Undecided, "the first round has ended after 40 s");
+    alice.is("that it is elected", |duty| *duty == Duty::Look).await;
 }
