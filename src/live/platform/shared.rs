@@ -84,6 +84,8 @@ type Look = fn(
 struct Looking {
     /// When it began, by the API server's clock.
     since: Timestamp,
+    /// The same by this program's clock.
+    began: Instant,
     tasks: JoinSet<()>,
 }
 
@@ -183,8 +185,9 @@ impl Shared {
                     if self.lack.is_some() {
                         return Ok(());
                     }
-                    let since = self.looking.as_ref().map_or(there, |looking| looking.since);
-                    if let Some(told) = self.teller.tells(&self.sharing, &seen, since, there) {
+                    if let Some(Looking { since, began, .. }) = &self.looking
+                        && let Some(told) = self.teller.tells(&self.sharing, &seen, (*since, *began), there)
+                    {
                         self.says_to_others(Telling::Sight(told));
                     }
                     return Ok(());
@@ -246,7 +249,7 @@ impl Shared {
         let known = told.unwrap_or_else(|| seen.known_around());
         let (wire, newest, into) = (self.wire.clone(), self.seen.clone(), self.into.clone());
         let tasks = (self.look)(&self.configured, &known, wire, newest, into);
-        self.looking = Some(Looking { since: there, tasks });
+        self.looking = Some(Looking { since: there, began: Instant::now(), tasks });
         Ok(())
     }
 

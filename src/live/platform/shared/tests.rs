@@ -89,7 +89,7 @@ fn around(mut seen: Snapshot, names: usize) -> Snapshot {
     for n in 0..names {
         let spot = Spot { host: format!("h{n}").into(), asked: crate::cluster::platform::Asked::Resolver };
         let text: String = (0..1_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
-        let found = Found::Names(Err(text.into()));
+        let found = Found::Names(Ok(vec![text.into()]));
         seen.observe(Observation::Look(Seen::Put(spot, Looked { since: Timestamp::now(), found })));
     }
     seen
@@ -180,6 +180,8 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
     assert!(!eye.told.has_changed().expect("it lives"), "the cluster is not read yet");
     eye.seen.send_replace(Arc::new(seen(3)));
     assert_eq!(eye.looker().await, Looker::ForAll);
+    assert!(!eye.told.has_changed().expect("it lives"), "whether Redis answers is not asked yet");
+    sleep(teller::ASKED_WITHIN).await;
     let times = async |eye: &mut Eye, seconds: u64| {
         let mut times = 0;
         for _ in 0..seconds * 4 {
@@ -414,6 +416,7 @@ async fn where_nobody_stands_for_it_any_more_it_tells_nothing() {
     let mut eye = begin_with(remembers, seen(1));
     eye.hears(there(None)).await;
     eye.duty.send_replace(Duty::Look);
+    sleep(teller::ASKED_WITHIN).await;
     assert_eq!(eye.looker().await, Looker::ForAll);
     assert!(matches!(*eye.told.borrow(), Telling::Sight(_)));
     let (gone, _) = watch::channel(Duty::Look);
