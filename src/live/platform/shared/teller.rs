@@ -108,7 +108,7 @@ impl Teller {
         if !is_news && since.is_some_and(|(passed, _)| passed < TOLD_EVERY) {
             return None;
         }
-        let mut bytes = packed(&Sight::text(seen, &by.who, &by.session, now));
+        let mut bytes = packed(&Sight::text(&seen.to_tell(), &by.who, &by.session, now));
         self.too_large = Some(bytes.len()).filter(|length| *length > AT_MOST);
         if let Some(length) = self.too_large {
             bytes = packed(&Sight::too_large(length as u64, &by.who, &by.session, now));
