@@ -102,6 +102,12 @@ impl Candidate {
         let mut board = Board::new(&self.name, self.third());
         loop {
             let unfit = unfit(&tell);
+            let told = tell.borrow().clone();
+            if let Telling::Unfit { last, .. } = told
+                && let Some(held) = office.as_ref().filter(|office| office.is_good())
+            {
+                board.end(held.writer.clone(), last).await;
+            }
             let now = self.round(office, unfit.as_ref()).await;
             let elected = office.as_mut().filter(|_| now == Duty::Look);
             let renewed = elected.as_ref().is_some_and(|office| office.is_renewed());
@@ -152,10 +158,12 @@ impl Candidate {
                     let barred = office.barred(&self.namespace).await.map_err(|failure| failure.text())?;
                     Ok::<_, String>((office, barred))
                 };
-                match asked.await {
-                    Ok((allowed, None)) => office.insert(allowed),
-                    Ok((_, Some(why))) => return Duty::Barred(why.into()),
-                    Err(why) => return undecided(why),
+                // A login may take any time, and then come five requests.
+                match timeout(self.third() * 4, asked).await {
+                    Ok(Ok((allowed, None))) => office.insert(allowed),
+                    Ok(Ok((_, Some(why)))) => return Duty::Barred(why.into()),
+                    Ok(Err(why)) => return undecided(why),
+                    Err(_) => return undecided("no answer in time".into()),
                 }
             }
         };
@@ -185,6 +193,7 @@ async fn hold(
     next: Instant,
 ) -> Result<(), String> {
     loop {
+        board.is_of_use()?;
         let due = board.due();
         if due.is_some_and(|due| due <= Instant::now()) {
             if !office.is_good() || !(renewed || board.is_known()) {
@@ -195,7 +204,7 @@ async fn hold(
             continue;
         }
         tokio::select! {
-            () = sleep_until(due.map_or(next, |due| due.min(next))) => {
+            () = sleep_until([due, board.gives_up()].into_iter().flatten().fold(next, Instant::min)) => {
                 if Instant::now() >= next {
                     return Ok(());
                 }

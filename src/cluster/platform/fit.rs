@@ -2,11 +2,11 @@
 //!
 //! What it lacks (a login, a right, a way to a network) is no word about what stands there: others may have it. So one that
 //! is not let in somewhere looks for itself alone, and so does one that reaches nothing of a kind: whether that is down, or
-//! cannot be seen from there, each then sees for itself.
+//! cannot be seen from there, each then sees for itself. Where no name resolves, only that is not told.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use super::{Component, ComponentKind, Facts, registry::Base};
+use super::{Asked, Component, ComponentKind, Facts, Found, Spot, registry::Base};
 use crate::cluster::{Freshness, Snapshot, Trouble};
 
 impl Snapshot {
@@ -23,6 +23,19 @@ impl Snapshot {
         };
         let why = unread.or_else(withheld).or_else(|| self.unreached())?;
         Some(format!("others may see more than it does: {why}"))
+    }
+
+    /// What may be told as what all see: where no name of a host resolves, the resolver here may know less than others do.
+    pub fn to_tell(&self) -> Cow<'_, Self> {
+        let is_name = |spot: &Spot| spot.asked == Asked::Resolver;
+        let mut names = self.looks.items.iter().filter(|(spot, _)| is_name(spot)).peekable();
+        if names.peek().is_none() || names.any(|(_, looked)| matches!(looked.found, Found::Names(Ok(_)))) {
+            return Cow::Borrowed(self);
+        }
+        let mut told = self.clone();
+        let others = self.looks.items.iter().filter(|(spot, _)| !is_name(spot));
+        told.looks.items = others.map(|(spot, looked)| (spot.clone(), looked.clone())).collect();
+        Cow::Owned(told)
     }
 
     /// It is known which hosts and nodes are to be asked for.
@@ -91,7 +104,9 @@ mod tests {
     use super::*;
     use crate::cluster::{
         Observation, Seen,
-        platform::{Around, ComponentKey, EdgeFacts, RegistryFacts, edge::Round, redis::RedisFacts},
+        platform::{
+            Around, ComponentKey, EdgeFacts, Looked, RegistryFacts, Reply, edge::Round, redis::RedisFacts,
+        },
         sketch,
     };
 
@@ -158,6 +173,25 @@ mod tests {
         assert_eq!(why(&seen([edge("e1", Some(Trouble::Silent))])), None, "it takes the connection");
         let all = seen([edge("e1", far), edge("e2", Some(Trouble::Refused)), new(ComponentKind::Redis, "r")]);
         assert_eq!(why(&all).as_deref(), Some("no edge is reached: no route to host"));
+    }
+
+    #[test]
+    fn where_no_name_resolves_that_is_not_told() {
+        let told = |all: &[Found]| {
+            let mut seen = seen([edge("e1", None)]);
+            let deep = Found::Http(Reply::Silent);
+            let all = all.iter().map(|found| (Asked::Resolver, found.clone())).chain([(Asked::Deep, deep)]);
+            for (n, (asked, found)) in all.enumerate() {
+                let spot = Spot { host: format!("h{n}").into(), asked };
+                seen.observe(Observation::Look(Seen::Put(spot, Looked { since: NOW, found })));
+            }
+            assert_eq!(why(&seen), None);
+            seen.to_tell().looks.len()
+        };
+        let unknown = || Found::Names(Err("no such host".into()));
+        assert_eq!(told(&[unknown(), Found::Untold("no answer".into())]), 1);
+        assert_eq!(told(&[unknown(), Found::Names(Ok(vec!["192.0.2.10".into()]))]), 3, "a resolver answers");
+        assert_eq!(told(&[]), 1);
     }
 
     #[test]

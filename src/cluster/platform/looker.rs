@@ -53,15 +53,20 @@ pub enum Telling {
     Nothing,
     /// What it sees, to be stored for them.
     Sight(Arc<[u8]>),
-    /// It may see less than they do, and must not look for them: why, in a sentence.
-    Unfit(Arc<str>),
+    /// It may see less than they do, and must not look for them.
+    Unfit {
+        /// Why, in a sentence.
+        why: Arc<str>,
+        /// What is stored for them in place of what it told before, which is not known to be so any more.
+        last: Arc<[u8]>,
+    },
 }
 
 impl Telling {
     /// Why it must not look for others.
     pub fn unfit(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Unfit(why) => Some(why),
+            Self::Unfit { why, .. } => Some(why),
             Self::Nothing | Self::Sight(_) => None,
         }
     }

@@ -91,6 +91,15 @@ struct Told {
 #[derive(Deserialize)]
 struct Marks {
     format: u32,
+    #[serde(default)]
+    ended: Option<Ended>,
+}
+
+/// That somebody tells no more what is around.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    who: Arc<str>,
+    why: Arc<str>,
 }
 
 impl Sight {
@@ -119,20 +128,29 @@ impl Sight {
         json(&Written { too_large: Some(bytes), ..Written::empty(who, session, at) })
     }
 
+    /// That one tells no more what it sees, and why, in a sentence: what it told before is not to be used any more.
+    pub fn ended(who: &str, why: &str) -> String {
+        json(&serde_json::json!({ "format": FORMAT, "ended": Ended { who: who.into(), why: why.into() } }))
+    }
+
     /// Reads what somebody has written.
     ///
     /// # Errors
-    /// Why it cannot be used, in one sentence: it is damaged, of another version, or says that it was too much.
+    /// Why it cannot be used, in one sentence: it is damaged, of another version, or says that it was too much or that it
+    /// has ended.
     pub fn read(text: &str) -> Result<Self, String> {
         let text = harmless(text);
         let damaged = |what: String| format!("what another cockpit tells is damaged: {what}");
         let unread = |why: serde_json::Error| damaged(why.to_string());
-        let Marks { format } = serde_json::from_str(&text).map_err(unread)?;
+        let Marks { format, ended } = serde_json::from_str(&text).map_err(unread)?;
         if format != FORMAT {
             let which = if format > FORMAT { "a newer" } else { "an older" };
             return Err(format!(
                 "another cockpit looks with {which} wheelhouse (format {format}, here {FORMAT})"
             ));
+        }
+        if let Some(Ended { who, why }) = ended {
+            return Err(format!("{who} looks for others no more: {why}"));
         }
         let written: Written = serde_json::from_str(&text).map_err(unread)?;
         if let Some(bytes) = written.too_large {

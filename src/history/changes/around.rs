@@ -17,6 +17,9 @@ use crate::{
 
 impl Between<'_> {
     pub(super) fn components(&mut self) {
+        if self.others_look() {
+            return;
+        }
         for (key, was, is) in differing(&self.before.platform.items, &self.after.platform.items) {
             let (Some(was), Some(is)) = (was, is) else { continue };
             let mut told = answers(&was.link, &is.link, is.silent_since);
@@ -35,6 +38,11 @@ impl Between<'_> {
                 self.add(at, Kind::Platform, turn, &key.to_string(), text).node = node.clone();
             }
         }
+    }
+
+    /// Somebody else looks than before: what differs may be so only from where they are.
+    pub(super) fn others_look(&self) -> bool {
+        self.before.looker != self.after.looker
     }
 
     /// An edge, and none answers.
@@ -197,4 +205,44 @@ fn registry(was: &RegistryFacts, is: &RegistryFacts) -> Vec<Told> {
         told.push((Some(now.since), turn, text.replace("{}", &now.image)));
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::changes;
+    use crate::cluster::{
+        Observation, Seen, Snapshot, Trouble,
+        platform::{
+            Asked, Component, ComponentKey, ComponentKind, Facts, Found, Looked, Looker, Spot,
+            redis::RedisFacts,
+        },
+    };
+
+    /// What somebody sees of one Redis and one name.
+    fn seen(looker: Looker, broken: bool) -> Snapshot {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut seen = Snapshot::default();
+        let one = Component::new(ComponentKey::new(ComponentKind::Redis, "redis-1"));
+        let facts = Facts::Redis(RedisFacts::default());
+        let one = one.read(facts, None, now);
+        let one = if broken { one.failed(Trouble::Unreachable, "no route to host", now) } else { one };
+        let names = if broken { Err("Name or service not known".into()) } else { Ok(Vec::new()) };
+        let spot = Spot { host: "a.example".into(), asked: Asked::Resolver };
+        seen.observe(Observation::Looker(looker));
+        seen.observe(Observation::Platform(Seen::Put(one.name.clone(), one)));
+        seen.observe(Observation::Look(Seen::Put(spot, Looked { since: now, found: Found::Names(names) })));
+        seen
+    }
+
+    #[test]
+    fn what_differs_because_somebody_else_looks_has_not_happened() {
+        let bob = || Looker::Other { who: "bob".into() };
+        for (before, after) in [(true, false), (false, true)] {
+            assert_eq!(changes(&seen(bob(), before), &seen(bob(), after)).len(), 2);
+            assert_eq!(changes(&seen(bob(), before), &seen(Looker::ForAll, after)), []);
+            assert_eq!(changes(&seen(Looker::ForAll, before), &seen(bob(), after)), []);
+        }
+    }
 }

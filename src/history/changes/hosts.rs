@@ -36,7 +36,7 @@ enum Serving {
 impl Between<'_> {
     pub(super) fn hosts(&mut self) {
         let mut all: Vec<Turned> = Vec::new();
-        if !self.before.looks.items.ptr_eq(&self.after.looks.items) {
+        if !self.others_look() && !self.before.looks.items.ptr_eq(&self.after.looks.items) {
             for item in self.before.looks.items.diff(&self.after.looks.items) {
                 if let DiffItem::Update { old: (_, was), new: (spot, is) } = item {
                     all.extend(self.turned(spot, was, is));

@@ -18,11 +18,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{Configured, look};
+use super::{Configured, look, pack::packed};
 use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
-        platform::{Duty, Known, Looker, Telling},
+        platform::{Duty, Known, Looker, Sight, Telling},
     },
     wire::Wire,
 };
@@ -37,6 +37,10 @@ const GOOD_FOR: Duration = Duration::from_secs(50);
 const DECIDED_WITHIN: Duration = Duration::from_secs(6);
 /// What looks and has failed is begun again after this.
 const BEGUN_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// What this program lacks is told to nobody, and the Lease is kept, until it has lasted so long.
+const LASTS: Duration = Duration::from_secs(15);
+/// What it lacked when it looked last counts so long while another looks: it may have come back since.
+const LACKS_FOR: Duration = Duration::from_secs(300);
 
 /// How a program shares with others what it sees around.
 #[derive(Clone, Debug)]
@@ -80,7 +84,18 @@ type Look = fn(
 struct Looking {
     /// When it began, by the API server's clock.
     since: Timestamp,
+    /// The same by this program's clock.
+    began: Instant,
     tasks: JoinSet<()>,
+}
+
+/// What this program lacks to look for others.
+struct Lack {
+    why: Arc<str>,
+    /// Without interruption.
+    since: Instant,
+    /// When it was found last.
+    found: Instant,
 }
 
 /// What looks and tells, or reads.
@@ -94,8 +109,11 @@ pub(super) struct Shared {
     heard: Heard,
     look: Look,
     looking: Option<Looking>,
+    /// Until when this program has looked, by the API server's clock.
+    looked: Option<Timestamp>,
     /// Why what looked here has failed, and when: it may look again, and never for others.
     failed: Option<(Arc<str>, Instant)>,
+    lack: Option<Lack>,
     looker: Looker,
     /// While this program holds the Lease.
     teller: Teller,
@@ -119,7 +137,9 @@ impl Shared {
             heard: Heard::default(),
             look,
             looking: None,
+            looked: None,
             failed: None,
+            lack: None,
             looker: Looker::Unknown,
             teller: Teller::default(),
         }
@@ -153,31 +173,32 @@ impl Shared {
         let there = seen.dated(Timestamp::now());
         let duty = self.duty();
         let unfit = self.unfit(&seen);
+        if self.looking.is_some() {
+            self.looked = Some(there);
+        }
         match self.wanted(&duty, unfit.as_ref(), &seen, there) {
             Wanted::Wait => return Ok(()),
             Wanted::Look(looker) => {
-                self.begin(&seen, there).await?;
-                self.says(looker).await?;
+                self.begin(&looker, &seen, there).await?;
+                self.shows(looker, None).await?;
                 if unfit.is_none() && duty == Duty::Look {
-                    let since = self.looking.as_ref().map_or(there, |looking| looking.since);
-                    if let Some(told) = self.teller.tells(&self.sharing, &seen, since, there) {
+                    if self.lack.is_some() {
+                        return Ok(());
+                    }
+                    if let Some(Looking { since, began, .. }) = &self.looking
+                        && let Some(told) = self.teller.tells(&self.sharing, &seen, (*since, *began), there)
+                    {
                         self.says_to_others(Telling::Sight(told));
                     }
                     return Ok(());
                 }
-                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
+                self.says_whether_fit(unfit);
             }
             Wanted::Read(who) => {
                 self.looking = None;
-                if let Some(sight) = self.heard.news() {
-                    for observation in sight.known(seen.api.skew()).observed() {
-                        self.send(observation).await?;
-                    }
-                }
-                self.says(Looker::Other { who }).await?;
-                // One that was unfit may be fit by now: that is known once it looks again.
-                let unfit = unfit.or_else(|| self.sharing.tell.borrow().unfit().cloned());
-                self.says_to_others(unfit.map_or(Telling::Nothing, Telling::Unfit));
+                let news = self.heard.news().map(|sight| sight.known(seen.api.skew()));
+                self.shows(Looker::Other { who }, news).await?;
+                self.says_whether_fit(unfit);
             }
         }
         self.teller = Teller::default();
@@ -193,40 +214,42 @@ impl Shared {
         }
     }
 
-    /// Why this program must not look for others, as far as that is known.
-    fn unfit(&self, seen: &Snapshot) -> Option<Arc<str>> {
-        match &self.failed {
-            Some((why, _)) => Some(why.clone()),
-            None if self.looking.is_some() && seen.api.freshness.is_live() => {
-                seen.unfit_to_tell().map(Into::into)
-            }
-            None => None,
+    /// Why this program must not look for others: known while it looks, and for a while after.
+    fn unfit(&mut self, seen: &Snapshot) -> Option<Arc<str>> {
+        if self.looking.is_some() {
+            let why = seen.unfit_to_tell().filter(|_| seen.api.freshness.is_live());
+            self.lack = why.map(|why| {
+                let now = Instant::now();
+                let since = self.lack.as_ref().map_or(now, |lack| lack.since);
+                Lack { why: why.into(), since, found: now }
+            });
         }
+        if let Some((why, _)) = &self.failed {
+            return Some(why.clone());
+        }
+        let lasts = |lack: &&Lack| lack.found - lack.since >= LASTS && lack.found.elapsed() < LACKS_FOR;
+        self.lack.as_ref().filter(lasts).map(|lack| lack.why.clone())
     }
 
     /// Goes over to looking, with what was told last, or what was seen here since.
-    async fn begin(&mut self, seen: &Snapshot, there: Timestamp) -> Result<(), Gone> {
+    async fn begin(&mut self, looker: &Looker, seen: &Snapshot, there: Timestamp) -> Result<(), Gone> {
         let pauses = self.failed.as_ref().is_some_and(|(_, at)| at.elapsed() < BEGUN_AGAIN_AFTER);
         if self.looking.is_some() || pauses {
             return Ok(());
         }
+        // What one has seen oneself since is newer.
         let told = match self.looker {
-            Looker::Unknown | Looker::Other { .. } => self.heard.last(there),
+            Looker::Unknown | Looker::Other { .. } => {
+                self.heard.last(there).filter(|sight| self.looked.is_none_or(|looked| sight.at > looked))
+            }
             Looker::Alone { .. } | Looker::ForAll => None,
         };
-        let known = match told {
-            Some(sight) => {
-                let known = sight.known(seen.api.skew());
-                for observation in known.clone().observed() {
-                    self.send(observation).await?;
-                }
-                known
-            }
-            None => seen.known_around(),
-        };
+        let told = told.map(|sight| sight.known(seen.api.skew()));
+        self.shows(looker.clone(), told.clone()).await?;
+        let known = told.unwrap_or_else(|| seen.known_around());
         let (wire, newest, into) = (self.wire.clone(), self.seen.clone(), self.into.clone());
         let tasks = (self.look)(&self.configured, &known, wire, newest, into);
-        self.looking = Some(Looking { since: there, tasks });
+        self.looking = Some(Looking { since: there, began: Instant::now(), tasks });
         Ok(())
     }
 
@@ -244,10 +267,11 @@ impl Shared {
                 (None, None) => Wanted::Look(Looker::ForAll),
             };
         }
-        let told = if dates { self.heard.told(&self.sharing.session, now) } else { None };
+        let since = self.looking.as_ref().map(|looking| looking.since);
+        let told = if dates { self.heard.told(&self.sharing.session, since, now) } else { None };
         match (told, duty) {
             (Some(Ok(who)), _) => Wanted::Read(who),
-            (Some(Err(why)), _) => alone(why),
+            (Some(Err(why)), _) => alone(unfit.cloned().unwrap_or(why)),
             // Whoever looks already goes on.
             (_, Duty::Undecided | Duty::Read(_)) if !decided && self.looking.is_none() => Wanted::Wait,
             (_, Duty::Barred(_)) if !decided && !is_known => Wanted::Wait,
@@ -263,21 +287,34 @@ impl Shared {
         }
     }
 
+    /// Says why this program must not look for others, if it must not.
+    fn says_whether_fit(&self, unfit: Option<Arc<str>>) {
+        match unfit {
+            Some(why) if self.sharing.tell.borrow().unfit() == Some(&why) => {}
+            Some(why) => {
+                let last = packed(&Sight::ended(&self.sharing.who, &why)).into();
+                self.says_to_others(Telling::Unfit { why, last });
+            }
+            None => self.says_to_others(Telling::Nothing),
+        }
+    }
+
     fn says_to_others(&self, now: Telling) {
         self.sharing.tell.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
     }
 
-    /// Says who looks.
-    async fn says(&mut self, looker: Looker) -> Result<(), Gone> {
-        if self.looker == looker {
-            return Ok(());
+    /// Says who looks, where that is news, and what that one told: together, so that what differs only because another has
+    /// seen it is not taken for something that happened.
+    async fn shows(&mut self, looker: Looker, told: Option<Known>) -> Result<(), Gone> {
+        let mut all = Vec::new();
+        if self.looker != looker {
+            self.looker = looker.clone();
+            all.push(Observation::Looker(looker));
         }
-        self.looker = looker.clone();
-        self.send(Observation::Looker(looker)).await
-    }
-
-    async fn send(&self, observation: Observation) -> Result<(), Gone> {
-        self.into.send(observation).await.map_err(|_| Gone)
+        all.extend(told.into_iter().flat_map(Known::observed));
+        let permits = self.into.reserve_many(all.len()).await.map_err(|_| Gone)?;
+        permits.zip(all).for_each(|(permit, observation)| permit.send(observation));
+        Ok(())
     }
 }
 

@@ -16,8 +16,12 @@ use super::{
 
 /// The key of what is told, in the ConfigMap.
 const TOLD: &str = "seen";
-/// What could not be written is written again after this.
+/// What could not be written is written again after this, then after twice as long each time ...
 const AGAIN: Duration = Duration::from_secs(2);
+/// ... and this at most, unless the API server asks for longer.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
+/// Whoever could store nothing for so long is of no use to the others: what it told last is about to be too old for them.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(45);
 
 /// What came of a write: the version that stands there now.
 type Put = Result<Option<String>, Failure>;
@@ -34,6 +38,15 @@ pub(super) struct Board {
     /// What is being written; it ends when it is dropped.
     sent: Option<Arc<[u8]>>,
     writing: JoinSet<Put>,
+    /// Nothing could be stored since.
+    failing: Option<Failing>,
+}
+
+struct Failing {
+    since: Instant,
+    /// Before the next try.
+    pause: Duration,
+    why: String,
 }
 
 impl Board {
@@ -46,6 +59,7 @@ impl Board {
             not_before: Instant::now(),
             sent: None,
             writing: JoinSet::new(),
+            failing: None,
         }
     }
 
@@ -66,7 +80,7 @@ impl Board {
 
     /// Nothing is written for a while.
     pub(super) fn wait(&mut self) {
-        self.not_before = Instant::now() + AGAIN;
+        self.not_before = self.not_before.max(Instant::now() + AGAIN);
     }
 
     /// Begins to write what is due. Where it is not known what stands there, the Lease has just been renewed.
@@ -89,7 +103,7 @@ impl Board {
         let sent = self.sent.take();
         let failure = match done {
             Ok(Ok(version)) => {
-                self.version = version;
+                (self.version, self.failing) = (version, None);
                 return Ok(());
             }
             Ok(Err(failure)) => failure,
@@ -99,20 +113,55 @@ impl Board {
         // What is newer comes first.
         self.due = self.due.take().or(sent);
         self.version = None;
-        self.wait();
+        let (now, why) = (Instant::now(), failure.text());
+        let (since, pause) = match self.failing.take() {
+            Some(Failing { since, pause, .. }) => (since, (pause * 2).min(AGAIN_AT_MOST)),
+            None => (now, AGAIN),
+        };
+        let asked = if let Failure::Busy { after, .. } = &failure { *after } else { Duration::ZERO };
+        self.not_before = now + pause.max(asked.min(GIVES_UP_AFTER));
+        self.failing = Some(Failing { since, pause, why });
         let passes = failure.is_conflict() || failure.is_missing();
         match failure {
-            Failure::Refused { text, .. } if !passes => {
-                Err(format!("what is seen cannot be told to other cockpits: {text}"))
-            }
+            Failure::Refused { text, .. } if !passes => Err(untold(&text)),
             _ => Ok(()),
         }
+    }
+
+    /// When it is of no use to hold the Lease any more, unless something is stored before.
+    pub(super) fn gives_up(&self) -> Option<Instant> {
+        self.failing.as_ref().map(|failing| failing.since + GIVES_UP_AFTER)
+    }
+
+    /// # Errors
+    /// Nothing could be stored for too long: why, in a sentence.
+    pub(super) fn is_of_use(&self) -> Result<(), String> {
+        match &self.failing {
+            Some(Failing { since, why, .. }) if since.elapsed() >= GIVES_UP_AFTER => Err(untold(why)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes this in place of what was told, in one try: nothing is told after it.
+    pub(super) async fn end(&mut self, writer: Writer, last: Arc<[u8]>) {
+        if self.sent.is_some() {
+            // Whether that is written yet is not known.
+            self.clear();
+        }
+        self.tell(last);
+        self.write(writer);
+        let _ = self.written().await;
+        self.clear();
     }
 
     /// It is told no more: the Lease is somebody else's.
     pub(super) fn clear(&mut self) {
         *self = Self::new(&self.name, self.within);
     }
+}
+
+fn untold(why: &str) -> String {
+    format!("what is seen cannot be told to other cockpits: {why}")
 }
 
 async fn put(writer: Writer, name: String, version: Option<String>, told: Arc<[u8]>) -> Put {

@@ -31,6 +31,8 @@ struct Store {
     writes: Vec<(&'static str, u16)>,
     /// So many of the next writes of a kind are answered like this; 0: never.
     faults: BTreeMap<&'static str, (usize, u16)>,
+    /// Each answer takes so many seconds.
+    slow: u64,
 }
 
 #[derive(Clone, Default)]
@@ -69,6 +71,7 @@ impl Server {
                 let body = body.collect_bytes().await.expect("a body");
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 let (code, said) = server.with(|store| store.answer(&head.method, head.uri.path(), body));
+                sleep(Duration::from_secs(server.with(|store| store.slow))).await;
                 if code == 0 {
                     std::future::pending::<()>().await;
                 }
@@ -241,11 +244,16 @@ async fn a_stop_frees_the_lease_whatever_is_under_way() {
 #[tokio::test(start_paused = true)]
 async fn one_that_sees_less_than_others_gives_the_lease_back_and_stands_again_once_it_sees_all() {
     let mut alice = Alice::elected().await;
-    alice.tell.send_replace(Telling::Unfit("redis-1 lets it not in".into()));
+    alice.tells("one");
+    assert_eq!(alice.told(1).await.as_deref(), Some("one"));
+    alice.server.writes();
+    let (why, last) = ("redis-1 lets it not in".into(), b"no more"[..].into());
+    alice.tell.send_replace(Telling::Unfit { why, last });
     let duty = alice.is("that it is barred", |duty| *duty != Duty::Look).await;
     assert_eq!(duty, Duty::Barred("redis-1 lets it not in".into()));
     assert_eq!(alice.server.holder(), Value::Null);
-    alice.server.writes();
+    assert_eq!(alice.server.writes(), [(FILE, 200), (LEASE, 200)], "what it told is replaced first");
+    assert_eq!(alice.told(0).await.as_deref(), Some("no more"));
     sleep(Duration::from_secs(600)).await;
     assert_eq!(alice.server.writes(), [], "it does not stand");
     alice.tell.send_replace(Telling::Nothing);
@@ -269,4 +277,38 @@ async fn what_is_refused_bars_it_for_a_while_and_where_nobody_looks_any_more_it_
     advance(Duration::from_secs(1)).await;
     sleep(Duration::from_secs(1)).await;
     assert_eq!(server.holder(), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_stored_is_tried_ever_more_seldom_and_after_45_s_another_may_try() {
+    let mut alice = Alice::elected().await;
+    alice.server.fails(FILE, 1_000, 500);
+    alice.tells("one");
+    let files = |server: &Server| server.writes().iter().filter(|(kind, _)| *kind == FILE).count();
+    sleep(Duration::from_secs(44)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Look);
+    assert_eq!(files(&alice.server), 5, "at once, and after 2, 4, 8 and 16 s");
+    sleep(Duration::from_secs(2)).await;
+    let duty = alice.duty.borrow().clone();
+    assert!(matches!(&duty, Duty::Barred(why) if why.starts_with("what is seen cannot be told")), "{duty:?}");
+    assert_eq!(alice.server.holder(), Value::Null);
+    // It tries again later; what is stored in time counts.
+    alice.is("that it stands again", |duty| *duty == Duty::Look).await;
+    alice.server.fails(FILE, 3, 500);
+    alice.tells("two");
+    assert_eq!(alice.told(20).await.as_deref(), Some("two"));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Look);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rights_that_are_answered_too_slowly_are_asked_for_again() {
+    let server = Server::default();
+    server.with(|store| store.slow = 9);
+    let mut alice = Alice::stands(&server);
+    sleep(Duration::from_secs(41)).await;
+    server.with(|store| store.slow = 0);
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(*alice.duty.borrow(), Duty::Undecided, "the first round has ended after 40 s");
+    alice.is("that it is elected", |duty| *duty == Duty::Look).await;
 }

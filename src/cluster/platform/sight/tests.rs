@@ -120,6 +120,10 @@ fn what_cannot_be_used_says_why() {
     assert!(why(&text[..text.len() - 20]).contains("damaged"));
     let large = Sight::too_large(700 << 10, "a", "1", at(0));
     assert_eq!(why(&large), "what is seen takes 700 KiB: too much to tell each other");
+    assert_eq!(
+        why(&Sight::ended("bob", "Redis redis-1 lets it not in")),
+        "bob looks for others no more: Redis redis-1 lets it not in"
+    );
     let mut lost: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     lost["looks"][0][1][0][2] = 99.into();
     assert!(why(&lost.to_string()).contains("a look is missing"));

@@ -77,8 +77,13 @@ impl Heard {
     }
 
     /// Who of the others has told what is still good at this moment of the API server, or why that cannot be used. `None`:
-    /// nothing is.
-    pub(super) fn told(&mut self, session: &str, now: Timestamp) -> Option<Result<Arc<str>, Arc<str>>> {
+    /// nothing is. For a program that looks, by itself since a moment, nothing is good that was told before.
+    pub(super) fn told(
+        &mut self,
+        session: &str,
+        looks_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Result<Arc<str>, Arc<str>>> {
         let told = self.told.as_mut().filter(|told| told.heard.elapsed() <= GOOD_FOR)?;
         let by = told.by.get_or_insert_with(|| {
             let sight = read(&told.base64)?;
@@ -89,7 +94,9 @@ impl Heard {
         match by {
             Err(why) => Some(Err(why.clone())),
             Ok(by) => {
-                (*by.session != *session && is_within(GOOD_FOR, by.at, now)).then(|| Ok(by.who.clone()))
+                let is_newer = looks_since.is_none_or(|since| by.at > since);
+                let is_good = *by.session != *session && is_newer && is_within(GOOD_FOR, by.at, now);
+                is_good.then(|| Ok(by.who.clone()))
             }
         }
     }

@@ -17,6 +17,8 @@ use crate::cluster::{
 
 /// What is seen is told at least this often, also where nothing but its age has changed.
 const TOLD_EVERY: Duration = Duration::from_secs(15);
+/// Whoever begins to look has asked everything after this: what did not answer before, may by then.
+pub(super) const ASKED_WITHIN: Duration = Duration::from_secs(20);
 /// News is told at most this often ...
 const NEWS_EVERY: Duration = Duration::from_secs(2);
 /// ... and in not more than so many bytes a second.
@@ -60,13 +62,13 @@ impl Gist {
 
 /// Everything that is configured has been looked at since this moment, and every host at each place that answers: who reads
 /// it puts it in the place of what it saw itself.
-fn is_whole(seen: &Snapshot, begun: Timestamp) -> bool {
+fn is_whole(seen: &Snapshot, (begun, began): (Timestamp, Instant)) -> bool {
     let whole = |component: &Component| match (&component.link, component.status.as_deref()) {
         (Freshness::Connecting, _) => false,
         (Freshness::Live { since }, status) => {
             *since >= begun && status.and_then(Facts::round).is_none_or(|round| round.looked >= round.hosts)
         }
-        (Freshness::Stale { .. } | Freshness::Missing { .. }, _) => true,
+        (Freshness::Stale { .. } | Freshness::Missing { .. }, _) => began.elapsed() >= ASKED_WITHIN,
     };
     seen.api.freshness.is_live()
         && seen.is_ready()
@@ -81,12 +83,12 @@ impl Teller {
         self.too_large.map(too_much)
     }
 
-    /// What is to be told now to the others, where it is time, of what was looked at since that moment.
+    /// What is to be told now to the others, where it is time, of what was looked at since that moment of both clocks.
     pub(super) fn tells(
         &mut self,
         by: &Sharing,
         seen: &Snapshot,
-        begun: Timestamp,
+        begun: (Timestamp, Instant),
         now: Timestamp,
     ) -> Option<Arc<[u8]>> {
         if !is_whole(seen, begun) {
@@ -106,7 +108,7 @@ impl Teller {
         if !is_news && since.is_some_and(|(passed, _)| passed < TOLD_EVERY) {
             return None;
         }
-        let mut bytes = packed(&Sight::text(seen, &by.who, &by.session, now));
+        let mut bytes = packed(&Sight::text(&seen.to_tell(), &by.who, &by.session, now));
         self.too_large = Some(bytes.len()).filter(|length| *length > AT_MOST);
         if let Some(length) = self.too_large {
             bytes = packed(&Sight::too_large(length as u64, &by.who, &by.session, now));

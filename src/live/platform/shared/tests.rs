@@ -89,7 +89,7 @@ fn around(mut seen: Snapshot, names: usize) -> Snapshot {
     for n in 0..names {
         let spot = Spot { host: format!("h{n}").into(), asked: crate::cluster::platform::Asked::Resolver };
         let text: String = (0..1_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
-        let found = Found::Names(Err(text.into()));
+        let found = Found::Names(Ok(vec![text.into()]));
         seen.observe(Observation::Look(Seen::Put(spot, Looked { since: Timestamp::now(), found })));
     }
     seen
@@ -180,6 +180,8 @@ async fn one_that_holds_the_lease_tells_news_at_once_and_nothing_new_seldom() {
     assert!(!eye.told.has_changed().expect("it lives"), "the cluster is not read yet");
     eye.seen.send_replace(Arc::new(seen(3)));
     assert_eq!(eye.looker().await, Looker::ForAll);
+    assert!(!eye.told.has_changed().expect("it lives"), "whether Redis answers is not asked yet");
+    sleep(teller::ASKED_WITHIN).await;
     let times = async |eye: &mut Eye, seconds: u64| {
         let mut times = 0;
         for _ in 0..seconds * 4 {
@@ -287,20 +289,93 @@ async fn one_that_is_not_let_in_somewhere_does_not_tell_that_as_what_all_see() {
         seen.observe(Observation::Platform(Seen::Put(key(), failed(trouble, ago(1)))));
         Arc::new(seen)
     };
-    eye.seen.send_replace(sees(Trouble::Denied));
+    // One that is let in again soon keeps the Lease, and tells nothing meanwhile.
+    for trouble in [Trouble::Denied, Trouble::Silent, Trouble::Denied] {
+        let before = Telling::clone(&eye.told.borrow());
+        eye.seen.send_replace(sees(trouble));
+        sleep(LASTS - Duration::from_secs(3)).await;
+        assert_eq!(eye.looker().await, Looker::ForAll, "{trouble:?}");
+        assert!(eye.told.borrow().unfit().is_none());
+        if trouble == Trouble::Denied {
+            assert_eq!(*eye.told.borrow(), before);
+        }
+    }
+    sleep(Duration::from_secs(3)).await;
     let why = "others may see more than it does: Redis redis-1: is down";
     assert_eq!(eye.alone().await, why);
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
+    // What it told before is not to be used any more, and it gives its own reason.
+    let Telling::Unfit { last, .. } = Telling::clone(&eye.told.borrow()) else { panic!("it is unfit") };
+    eye.duty.send_replace(Duty::Barred(why.into()));
+    eye.hears(put(STANDARD.encode(&last))).await;
+    assert_eq!(eye.alone().await, why);
+    let mut other = begin_with(remembers, answering());
+    other.duty.send_replace(Duty::Barred("read-only".into()));
+    other.hears(put(STANDARD.encode(&last))).await;
+    assert_eq!(other.alone().await, format!("alice looks for others no more: {why}"));
     // Another may be let in: whoever shows what that one tells does not know more of itself.
     eye.duty.send_replace(Duty::Barred(why.into()));
-    eye.hears(put(file("bob", "2", ago(1)))).await;
+    eye.hears(put(file("bob", "2", ago(0)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
     eye.seen.send_replace(sees(Trouble::Silent));
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
     eye.hears(Seen::Gone(Key::new(PLACE.0, PLACE.1))).await;
     eye.looker().await;
     assert_eq!(*eye.told.borrow(), Telling::Nothing, "it looks, and is let in");
+    // What it lacked does not count for ever while another looks.
+    eye.seen.send_replace(sees(Trouble::Denied));
+    sleep(LASTS).await;
+    assert_eq!(eye.alone().await, why);
+    for _ in (0..LACKS_FOR.as_secs()).step_by(40) {
+        eye.hears(put(file("bob", "2", ago(0)))).await;
+        assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+        assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
+        sleep(Duration::from_secs(39)).await;
+    }
+    assert_eq!(*eye.told.borrow(), Telling::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_told_before_is_never_put_in_place_of_what_one_saw_since() {
+    let mut eye = begin_with(remembers, answering());
+    eye.hears(there(None)).await;
+    eye.duty.send_replace(Duty::Barred("read-only".into()));
+    assert_eq!(eye.alone().await, "read-only");
+    // It was told before this program began to look.
+    eye.hears(put(file("bob", "2", ago(5)))).await;
+    assert_eq!(eye.alone().await, "read-only");
+    assert!(eye.shown.platform.is_empty());
+    eye.hears(put(file("bob", "2", ago(0)))).await;
+    assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
+    // It looks again: what is told in that moment, but of a minute ago, is older than what it saw.
+    KNOWN.take();
+    let broken = ago(60);
+    let mut own = answering();
+    own.observe(Observation::Platform(Seen::Put(key(), failed(Trouble::Silent, broken))));
+    eye.seen.send_replace(Arc::new(own));
+    eye.hears(put(file("bob", "2", ago(55)))).await;
+    assert_eq!(eye.alone().await, "read-only");
+    let of = |known: &Known| known.components.get(&key()).and_then(|one| one.silent_since);
+    assert_eq!(KNOWN.take().iter().map(of).collect::<Vec<_>>(), [Some(broken)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_is_told_before_what_that_one_saw() {
+    let first = |eye: &mut Eye| match eye.reports.try_recv() {
+        Ok(Observation::Looker(looker)) => looker,
+        other => panic!("who looks comes first: {other:?}"),
+    };
+    for (duty, looker) in
+        [(Duty::Read("bob".into()), Looker::Other { who: "bob".into() }), (Duty::Look, Looker::ForAll)]
+    {
+        let mut eye = begin_with(remembers, answering());
+        eye.hears(there(Some(file("bob", "2", ago(if duty == Duty::Look { 60 } else { 1 }))))).await;
+        eye.duty.send_replace(duty);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(first(&mut eye), looker);
+        assert!(matches!(eye.reports.try_recv(), Ok(Observation::Platform(Seen::All(..)))));
+    }
 }
 
 /// Fails as soon as it looks.
@@ -325,11 +400,15 @@ async fn what_looks_and_fails_is_told_and_another_may_look_for_all() {
     eye.duty.send_replace(Duty::Look);
     let why = "what looks around has failed here: no such edge";
     assert_eq!(eye.alone().await, why);
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()));
+    assert_eq!(eye.told.borrow().unfit().map(|why| &**why), Some(why));
     eye.duty.send_replace(Duty::Barred(why.into()));
     eye.hears(put(file("bob", "2", ago(1)))).await;
     assert_eq!(eye.looker().await, Looker::Other { who: "bob".into() });
-    assert_eq!(*eye.told.borrow(), Telling::Unfit(why.into()), "it is not the one to look for others");
+    assert_eq!(
+        eye.told.borrow().unfit().map(|why| &**why),
+        Some(why),
+        "it is not the one to look for others"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,6 +416,7 @@ async fn where_nobody_stands_for_it_any_more_it_tells_nothing() {
     let mut eye = begin_with(remembers, seen(1));
     eye.hears(there(None)).await;
     eye.duty.send_replace(Duty::Look);
+    sleep(teller::ASKED_WITHIN).await;
     assert_eq!(eye.looker().await, Looker::ForAll);
     assert!(matches!(*eye.told.borrow(), Telling::Sight(_)));
     let (gone, _) = watch::channel(Duty::Look);
