@@ -78,7 +78,10 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     right.push(piece(" ", Role::Bar));
     let edge = pen.width();
     let narrow = edge < 50;
-    let start = if narrow {
+    // An old picture never looks as if it were of now.
+    let start = if narrow && cx.replay.is_some() {
+        pen.line_right(edge, 0, edge / 2, &[piece("RECORDING ", Role::Accent)])
+    } else if narrow {
         pen.line_right(edge, 0, edge / 2, &right[2..])
     } else {
         pen.line_right(edge, 0, edge.saturating_sub(20), &right)

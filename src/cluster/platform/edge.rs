@@ -97,6 +97,17 @@ impl Round {
         Some(Judged::new(key, LinkState::Warning, text).remedy(remedy))
     }
 
+    /// That nothing is wrong with it, as far as it has been asked.
+    pub(super) fn answers(&self) -> String {
+        match (self.looked, self.hosts) {
+            (0, 0) => "answers; no host is known to ask it for".to_owned(),
+            (looked, hosts) if looked < hosts => {
+                format!("answers for {looked} of {}; it is still asked for the others", count(hosts, "host"))
+            }
+            (looked, _) => format!("answers for {}", count(looked, "host")),
+        }
+    }
+
     pub(super) fn numbers(&self, now: Timestamp) -> Vec<(&'static str, String)> {
         let mut numbers = vec![("hosts", format!("{} of {}", self.looked, self.hosts))];
         numbers.extend(self.oldest.map(|oldest| ("oldest look", age(now, oldest))));
@@ -330,12 +341,8 @@ fn one(seen: &Snapshot, key: &ComponentKey, facts: &EdgeFacts, hosts: &Hosts<'_>
         }
         None => {}
     }
-    let fine = match facts.round.looked {
-        0 => said(LinkState::Ok, "answers; no host is known to ask it for".into()),
-        n => said(LinkState::Ok, format!("answers for {}", count(n, "host"))),
-    };
     if all.len() == begun {
-        all.push(fine);
+        all.push(said(LinkState::Ok, facts.round.answers()));
     }
     if let Some(first) = all.get_mut(begun) {
         first.numbers = numbers;

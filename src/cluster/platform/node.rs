@@ -114,11 +114,7 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
             );
         }
         if all.len() == begun {
-            let text = match facts.round.looked {
-                0 => "answers; no host is known to ask it for".to_owned(),
-                n => format!("answers for {}", count(n, "host")),
-            };
-            all.push(said(LinkState::Ok, text));
+            all.push(said(LinkState::Ok, facts.round.answers()));
         }
         if let Some(first) = all.get_mut(begun) {
             first.numbers = facts.round.numbers(seen.at);

@@ -187,6 +187,15 @@ fn where_all_is_well_every_link_in_front_holds_and_nothing_is_found() {
 }
 
 #[test]
+fn a_place_that_is_still_asked_does_not_pass_for_one_that_was() {
+    let told = |looked, hosts| Round { looked, hosts, ..Round::default() }.answers();
+    assert_eq!(told(0, 0), "answers; no host is known to ask it for");
+    assert_eq!(told(0, 24), "answers for 0 of 24 hosts; it is still asked for the others");
+    assert_eq!(told(1, 24), "answers for 1 of 24 hosts; it is still asked for the others");
+    assert_eq!(told(24, 24), "answers for 24 hosts");
+}
+
+#[test]
 fn an_edge_that_was_not_reloaded_is_told_once_and_no_tenant_is_blamed() {
     let mut site = Site::new();
     for host in HOSTS {

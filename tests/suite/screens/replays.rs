@@ -487,6 +487,15 @@ fn the_timeline_of_a_recording_stays_where_it_is_while_one_moves() {
     }
 }
 
+#[test]
+fn a_recording_says_so_at_any_width() {
+    for columns in [20, 40, 45, 50, 80] {
+        let (c, _) = replaying((columns, 12));
+        let header = c.text().lines().next().map(str::to_owned).unwrap_or_default();
+        assert!(header.contains("RECORDING"), "{columns}: {header}");
+    }
+}
+
 /// What is predicted rests on the moment that is shown, however fast one moves.
 #[test]
 fn predictions_follow_the_moment_of_a_recording() {
