@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::Few;
+use super::{Few, Shared};
 
 /// Labels or annotations, shared between the objects that carry the same ones.
 pub type Labels = Arc<LabelSet>;
@@ -16,7 +16,7 @@ pub type LabelSet = Few<Arc<str>, Arc<str>>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Selector {
     /// `matchLabels` are kept as `In` with one value.
-    pub requirements: Vec<Requirement>,
+    pub requirements: Shared<Vec<Requirement>>,
 }
 
 /// One requirement on a label.
@@ -107,7 +107,7 @@ impl FromStr for Selector {
                 || format!("`{part}` is no selector of labels, such as tier=gold, tier!=gold, tier or !tier");
             requirements.push(requirement(part).ok_or_else(wrong)?);
         }
-        Ok(Self { requirements })
+        Ok(Self { requirements: requirements.into() })
     }
 }
 

@@ -20,8 +20,8 @@ use crate::cluster::{
     Affinity, Amounts, Autoscaler, Budget, Certificate, Claim, Container, Cpu, EndpointSlice, Gateway,
     HttpRoute, Ingress, IngressClass, Job, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
     Memory, Mounted, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, PoolFiles, Quota, ReplicaSet,
-    ResourceVersion, Resources, Service, Shared, SpreadConstraint, Toleration, Usage, Volume, Workload,
-    quantity,
+    Requirement, ResourceVersion, Resources, Service, Shared, SpreadConstraint, Toleration, Usage, Volume,
+    Workload, quantity,
 };
 
 mod labels;
@@ -163,6 +163,7 @@ struct Tables {
     tolerations: Parts<Vec<Toleration>>,
     spreads: Parts<Vec<SpreadConstraint>>,
     volumes: Parts<Vec<Volume>>,
+    selectors: Parts<Vec<Requirement>>,
     mounts: Parts<Vec<Mounted>>,
     pool_files: Parts<PoolFiles>,
     /// The key of ConfigMaps under which the place of sessions stands.
@@ -235,6 +236,11 @@ impl Interner {
         tables.spreads.share(&mut spec.spread);
         tables.volumes.share(&mut spec.volumes);
         open(&tables.specs).keep(Arc::new(spec))
+    }
+
+    /// Replaces the requirements of a selector by the copy of them that is kept.
+    pub(super) fn requirements(&mut self, requirements: &mut Shared<Vec<Requirement>>) {
+        self.0.selectors.share(requirements);
     }
 
     /// Replaces what is mounted by the copy of it that is kept.
@@ -431,6 +437,20 @@ fn key(namespace: &str, name: &str, interner: &mut Interner) -> Result<Key, Faul
 
 fn created(at: Option<Timestamp>) -> Result<Timestamp, Fault> {
     at.ok_or_else(|| "metadata.creationTimestamp is missing".into())
+}
+
+/// Reads each, in no more room than they take: what is collected from results has room for four, and what is collected
+/// from a list of the wire keeps the room of that.
+fn each<I: IntoIterator<IntoIter: ExactSizeIterator>, T>(
+    given: I,
+    read: impl FnMut(I::Item) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let given = given.into_iter();
+    let mut all = Vec::with_capacity(given.len());
+    for one in given.map(read) {
+        all.push(one?);
+    }
+    Ok(all)
 }
 
 /// The shared copy of a text that may be absent.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::Claimant;
 use crate::cluster::{
-    Certificate, EndpointSlice, Ingress, IngressTls, Key, LabelSet, RouteParent, Service, ServicePoint,
+    Certificate, EndpointSlice, Few, Ingress, IngressTls, Key, LabelSet, RouteParent, Service, ServicePoint,
     Snapshot, Tenant, TenantName, in_namespace,
 };
 
@@ -87,23 +87,19 @@ pub struct Outside {
 #[derive(Debug, Default)]
 struct TlsOf {
     /// By host, and by wildcard.
-    named: HashMap<Arc<str>, usize>,
+    named: Few<Arc<str>, usize>,
     /// The first for all hosts.
     all: Option<usize>,
 }
 
 impl TlsOf {
     fn of(ingress: &Ingress) -> Self {
-        let mut found = Self::default();
-        for (at, entry) in ingress.tls.iter().enumerate() {
-            if entry.hosts.is_empty() {
-                found.all = found.all.or(Some(at));
-            }
-            for host in &entry.hosts {
-                found.named.entry(host.clone()).or_insert(at);
-            }
-        }
-        found
+        let entries = || ingress.tls.iter().enumerate();
+        // Of one host the last entry is kept: they are taken from behind.
+        let named =
+            entries().rev().flat_map(|(at, tls)| tls.hosts.iter().map(move |host| (host.clone(), at)));
+        let all = entries().find(|(_, tls)| tls.hosts.is_empty());
+        Self { named: named.collect(), all: all.map(|(at, _)| at) }
     }
 
     fn entry(&self, host: &str) -> Option<usize> {
@@ -279,7 +275,17 @@ impl Outside {
             }
         }
         all.looked_at_pods = tenants.looked_at_pods.get();
+        all.shrink();
         all
+    }
+
+    /// Gives back the room that was taken for doors and claims that did not come.
+    fn shrink(&mut self) {
+        for doors in self.doors.values_mut() {
+            doors.shrink_to_fit();
+            doors.iter_mut().for_each(|door| door.paths.shrink_to_fit());
+        }
+        self.claims.values_mut().for_each(Vec::shrink_to_fit);
     }
 
     fn claim(&mut self, place: Place, claim: Claim) {
@@ -357,5 +363,35 @@ impl Outside {
 
     pub(super) fn certificate(&self, secret: &Key) -> Option<&Arc<Certificate>> {
         self.certificates.get(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_the_first_entry_that_is_for_it() {
+        let entry =
+            |hosts: &[&str]| IngressTls { hosts: hosts.iter().map(|h| (*h).into()).collect(), secret: None };
+        let ingress = Ingress {
+            key: Key::new("acme", "web"),
+            created: Timestamp::UNIX_EPOCH,
+            class: None,
+            annotated: None,
+            canary: false,
+            paths: Vec::new(),
+            tls: vec![
+                entry(&["b.example.com"]),
+                entry(&["a.example.com"]),
+                entry(&[]),
+                entry(&["*.example.com"]),
+            ],
+        };
+        let twice = Ingress { tls: [&ingress.tls[..], &[entry(&["a.example.com"])]].concat(), ..ingress };
+        let tls = TlsOf::of(&twice);
+        let entries =
+            ["b.example.com", "a.example.com", "c.example.com", "x.org"].map(|host| tls.entry(host));
+        assert_eq!(entries, [Some(0), Some(1), Some(2), Some(2)]);
     }
 }

@@ -105,6 +105,7 @@ impl Capacity {
             }
         }
         parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
+        parts.shrink_to_fit();
         Self { parts, unknown, unread: tenant.unread }
     }
 

@@ -1,6 +1,6 @@
 //! Label and node selectors.
 
-use super::{Fault, Interner};
+use super::{Fault, Interner, each};
 use crate::{
     cluster::{Operator, Requirement, Selector},
     live::slim,
@@ -16,14 +16,16 @@ pub(super) fn selector(given: &slim::LabelSelector, interner: &mut Interner) -> 
     for expression in &given.match_expressions {
         requirements.push(requirement(expression, interner)?);
     }
-    Ok(Selector { requirements })
+    let mut selector = Selector { requirements: requirements.into() };
+    interner.requirements(&mut selector.requirements);
+    Ok(selector)
 }
 
 pub(super) fn requirements(
     given: &[slim::Expression],
     interner: &mut Interner,
 ) -> Result<Vec<Requirement>, Fault> {
-    given.iter().map(|expression| requirement(expression, interner)).collect()
+    each(given, |expression| requirement(expression, interner))
 }
 
 fn requirement(given: &slim::Expression, interner: &mut Interner) -> Result<Requirement, Fault> {

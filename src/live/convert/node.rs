@@ -1,6 +1,6 @@
 //! Nodes, and the measured use of nodes and pods.
 
-use super::{Fault, Interner, Object, amount, amounts, created, key, named};
+use super::{Fault, Interner, Object, amount, amounts, created, each, key, named};
 use crate::{
     cluster::{Condition, Cpu, Effect, Key, Memory, Node, NodeName, NodeUsage, Taint, Usage},
     live::slim::{self, IntOrText},
@@ -21,7 +21,7 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
         created: created(meta.creation_timestamp)?,
         deleting: meta.deletion_timestamp,
         cordoned: spec.unschedulable,
-        taints: spec.taints.into_iter().map(taint).collect::<Result<_, _>>()?,
+        taints: each(spec.taints, taint)?,
         allocatable,
         capacity,
         pods: u32::try_from(pods).unwrap_or(u32::MAX),

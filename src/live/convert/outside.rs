@@ -38,7 +38,8 @@ fn backend(of: &slim::IngressBackend, interner: &mut Interner) -> Option<Service
 pub(super) fn ingress(slim: slim::Ingress, interner: &mut Interner) -> Result<Object<Key, Ingress>, Fault> {
     let slim::Ingress { metadata: meta, spec } = slim;
     let key = key_of(&meta, interner)?;
-    let mut paths = Vec::new();
+    let rules = spec.rules.iter().map(|rule| rule.http.paths.len()).sum::<usize>();
+    let mut paths = Vec::with_capacity(rules + usize::from(spec.default_backend.is_some()));
     for rule in &spec.rules {
         // Hosts are told apart without regard to case; the API server takes lower case alone.
         let host = interner.text(&rule.host.to_ascii_lowercase());

@@ -1,6 +1,8 @@
 //! Pods and pod templates.
 
-use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, resources, trouble};
+use super::{
+    Fault, Interner, Object, amounts, created, each, given, key_of, labels, resize, resources, trouble,
+};
 use crate::{
     cluster::{
         Affinity, Container, ContainerEnd, ContainerStatus, HostPort, Key, NodeTerm, Operator, Owner, Phase,
@@ -99,12 +101,8 @@ pub(super) fn template(spec: slim::PodSpec, interner: &mut Interner) -> Result<P
         overhead: amounts(&spec.overhead)?,
         node_selector: spec.node_selector,
         affinity: affinity(&spec.affinity, interner)?.into(),
-        tolerations: spec.tolerations.into_iter().map(toleration).collect::<Result<_, _>>()?,
-        spread: spec
-            .topology_spread_constraints
-            .into_iter()
-            .map(|c| spread(c, interner))
-            .collect::<Result<_, _>>()?,
+        tolerations: each(spec.tolerations, toleration)?.into(),
+        spread: each(spec.topology_spread_constraints, |c| spread(c, interner))?.into(),
         priority: spec.priority,
         never_preempts: spec.preemption_policy == "Never",
         priority_class: interner.text(&spec.priority_class_name),
@@ -185,8 +183,7 @@ fn container_status(given: slim::ContainerStatus, interner: &mut Interner) -> Co
 }
 
 fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Vec<Container>, Fault> {
-    let mut all = Vec::with_capacity(given.len());
-    for slim in given {
+    each(given, |slim| {
         let fault = |e: Fault| format!("container {}: {e}", slim.name);
         let host_ports = slim.ports.iter().filter(|p| p.host_port != 0).map(|p| HostPort {
             ip: interner.text(if p.host_ip.is_empty() { "0.0.0.0" } else { &p.host_ip }),
@@ -196,7 +193,7 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
         let host_ports = host_ports.collect();
         let tcp = slim.ports.iter().filter(|p| matches!(p.protocol.as_str(), "" | "TCP"));
         let ports = tcp.map(|p| p.container_port).filter(|port| *port != 0).collect();
-        all.push(Container {
+        Ok(Container {
             name: interner.text(&slim.name),
             image: interner.text(&slim.image),
             host_ports,
@@ -209,31 +206,29 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
                 .map(|policy| interner.text(&policy.resource_name))
                 .collect(),
             resources: resources(&slim.resources).map_err(fault)?,
-        });
-    }
-    Ok(all)
+        })
+    })
 }
 
 fn affinity(given: &slim::Affinity, interner: &mut Interner) -> Result<Affinity, Fault> {
     let slim::Affinity { node_affinity: node, pod_affinity: pods, pod_anti_affinity: anti } = given;
     let mut affinity = Affinity::default();
     if let Some(required) = &node.required_during_scheduling_ignored_during_execution {
-        let terms = required.node_selector_terms.iter().map(|term| node_term(term, interner));
-        affinity.node_required = Some(terms.collect::<Result<_, _>>()?);
+        affinity.node_required = Some(each(&required.node_selector_terms, |term| node_term(term, interner))?);
     }
-    for preferred in &node.preferred_during_scheduling_ignored_during_execution {
-        affinity.node_preferred.push((preferred.weight, node_term(&preferred.preference, interner)?));
-    }
+    affinity.node_preferred = each(&node.preferred_during_scheduling_ignored_during_execution, |wish| {
+        Ok((wish.weight, node_term(&wish.preference, interner)?))
+    })?;
     for (given, required, preferred) in [
         (pods, &mut affinity.pod_required, &mut affinity.pod_preferred),
         (anti, &mut affinity.anti_required, &mut affinity.anti_preferred),
     ] {
-        for term in &given.required_during_scheduling_ignored_during_execution {
-            required.push(pod_term(term, interner)?);
-        }
-        for wish in &given.preferred_during_scheduling_ignored_during_execution {
-            preferred.push((wish.weight, pod_term(&wish.pod_affinity_term, interner)?));
-        }
+        *required = each(&given.required_during_scheduling_ignored_during_execution, |term| {
+            pod_term(term, interner)
+        })?;
+        *preferred = each(&given.preferred_during_scheduling_ignored_during_execution, |wish| {
+            Ok((wish.weight, pod_term(&wish.pod_affinity_term, interner)?))
+        })?;
     }
     Ok(affinity)
 }

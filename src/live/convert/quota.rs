@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Fault, Interner, Object, amount, amounts, given, key_of};
+use super::{Fault, Interner, Object, amount, amounts, each, given, key_of};
 use crate::{
     cluster::{
         Claim, ClaimPhase, Key, Limit, LimitRange, Memory, Operator, Quota, QuotaLine, QuotaScope, Unit, unit,
@@ -54,7 +54,7 @@ pub(super) fn limit_range(
 ) -> Result<Object<Key, LimitRange>, Fault> {
     let slim::LimitRange { metadata: meta, spec } = slim;
     let key = key_of(&meta, interner)?;
-    let limits = spec.limits.into_iter().map(|l| limit(l, interner)).collect::<Result<_, _>>()?;
+    let limits = each(spec.limits, |l| limit(l, interner))?;
     let value = LimitRange { key: key.clone(), limits };
     Ok(Object { key, version: meta.resource_version.into(), value })
 }

@@ -176,9 +176,9 @@ fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Int
             let mounts = mounts.filter(|(_, mount)| mount.name == volume.name);
             let before = config_maps.len();
             config_maps.extend(mounts.map(|(container, mount)| Mounted {
-                container: container.name.as_str().into(),
-                at: mount.mount_path.as_str().into(),
-                sub_path: mount.sub_path.as_str().into(),
+                container: interner.text(&container.name),
+                at: interner.text(&mount.mount_path),
+                sub_path: interner.text(&mount.sub_path),
                 ..alone.clone()
             }));
             if config_maps.len() == before {
@@ -186,6 +186,7 @@ fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Int
             }
         }
     }
+    config_maps.shrink_to_fit();
     let mut config_maps = config_maps.into();
     interner.mounts(&mut config_maps);
     Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }

@@ -141,6 +141,7 @@ impl Board {
 
     /// Gives back the room that was taken for classes that did not come.
     pub fn shrink(&mut self) {
+        self.kinds.iter_mut().for_each(|kind| kind.placed.shrink_to_fit());
         self.kinds.shrink_to_fit();
         self.known.shrink_to_fit();
         self.by_namespace.values_mut().for_each(Vec::shrink_to_fit);

@@ -78,7 +78,7 @@ fn namespaces_are_chosen_by_their_labels() {
         let operator = Operator::In(vec![value.into()]);
         let requirement = Requirement { key: "tier".into(), operator };
         PodTerm {
-            namespace_selector: Some(Selector { requirements: vec![requirement] }),
+            namespace_selector: Some(Selector { requirements: vec![requirement].into() }),
             ..everywhere("globex")
         }
     };

@@ -71,7 +71,7 @@ fn a_recorded_pod_is_read_field_by_field() {
     assert_eq!(spec.requests(), (Cpu(150), Memory(320 << 20)));
     let (weight, term) = &spec.affinity.anti_preferred[0];
     assert_eq!((*weight, term.topology_key.as_str()), (100, "kubernetes.io/hostname"));
-    assert_eq!(term.selector.as_ref().expect("a selector").requirements, [is_in("app", &["acme"])]);
+    assert_eq!(*term.selector.as_ref().expect("a selector").requirements, [is_in("app", &["acme"])]);
     assert!(spec.affinity.node_required.is_none() && spec.affinity.anti_required.is_empty());
     let tolerations: Vec<_> =
         spec.tolerations.iter().map(|t| (t.key.as_deref(), t.exists, t.effect, t.seconds)).collect();
@@ -228,7 +228,7 @@ fn recorded_workloads_are_read_field_by_field() {
     assert_eq!(acme.labels.get("tenant").map(|v| &**v), Some("acme"));
     assert_eq!(acme.created, at("2026-11-21T08:41:24Z"));
     assert_eq!((acme.generation, acme.observed_generation, acme.desired, acme.paused), (1, 1, 2, false));
-    assert_eq!(acme.selector.requirements, [is_in("app", &["acme"])]);
+    assert_eq!(*acme.selector.requirements, [is_in("app", &["acme"])]);
     assert_eq!(acme.template_labels.len(), 3);
     assert_eq!(acme.image_tag("php-fpm"), "2.4.1");
     assert_eq!(acme.template.requests(), (Cpu(150), Memory(320 << 20)));
@@ -255,7 +255,7 @@ fn recorded_workloads_are_read_field_by_field() {
     assert_eq!(set.key, Key::new("saas-capture", "acme-59fbdcbbcd"));
     assert_eq!((set.deployment.as_deref(), set.desired, set.revision), (Some("acme"), 2, 1));
     assert_eq!(
-        set.selector.requirements,
+        *set.selector.requirements,
         [is_in("app", &["acme"]), is_in("pod-template-hash", &["59fbdcbbcd"])]
     );
     assert_eq!(set.created, at("2026-11-21T08:41:24Z"));
@@ -353,7 +353,7 @@ fn recorded_neighbours_are_read_field_by_field() {
     let budget = read::<Budgets>(reply("get-pdb"));
     assert_eq!((&*budget.rule, budget.min_available), ("minAvailable 1", Some(1)));
     assert_eq!((budget.allowed, budget.healthy, budget.needed), (1, 2, 1));
-    assert_eq!(budget.selector.as_ref().expect("a selector").requirements, [is_in("app", &["acme"])]);
+    assert_eq!(*budget.selector.as_ref().expect("a selector").requirements, [is_in("app", &["acme"])]);
     let share = with(reply("get-pdb"), &[("/spec", json!({"maxUnavailable": "25%"}))]);
     let budget = read::<Budgets>(&share);
     assert_eq!((&*budget.rule, budget.min_available, budget.selector), ("maxUnavailable 25%", None, None));

@@ -52,7 +52,7 @@ impl Board {
                 "StatefulSet" => self.stateful_sets.get(&key).map(|s| &s.selector),
                 _ => None,
             };
-            selector.requirements.extend(of_owner.into_iter().flat_map(|s| s.requirements.clone()));
+            selector.requirements.extend(of_owner.into_iter().flat_map(|s| s.requirements.iter().cloned()));
         }
         if selector.requirements.is_empty() {
             return Vec::new();
