@@ -248,6 +248,15 @@ impl Part {
             _ => format!("{pods} new, on nodes that are not known"),
         })
     }
+
+    /// The nodes that the scheduler likes as much as those that the prediction names, in words; `None`: there are none.
+    pub fn as_well(&self) -> Option<String> {
+        let named = |node: &NodeName| self.landings.iter().any(|landing| landing.node.as_ref() == Some(node));
+        let equals = self.landings.iter().flat_map(|landing| &landing.equals);
+        let others: BTreeSet<_> = equals.filter(|node| !named(node)).collect();
+        let names: Vec<_> = others.into_iter().map(NodeName::as_str).collect();
+        (!names.is_empty()).then(|| format!("{} would do as well", names.join(", ")))
+    }
 }
 
 /// Where a new pod is predicted to come up.

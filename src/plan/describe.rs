@@ -246,18 +246,8 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
     if let Some(text) = part.arrivals() {
         push(lines, LineKind::Placement, format!("  after  {text}"));
     }
-    let free: BTreeSet<_> = part
-        .landings
-        .iter()
-        .flat_map(|l| &l.equals)
-        .filter(|n| !part.landings.iter().any(|l| l.node.as_ref() == Some(*n)))
-        .map(NodeName::as_str)
-        .collect();
-    if !free.is_empty() {
-        let names = free.into_iter().collect::<Vec<_>>().join(", ");
-        wrap("         ", &format!("{names} would do as well"), |text| {
-            push(lines, LineKind::Placement, text)
-        });
+    if let Some(text) = part.as_well() {
+        wrap("         ", &text, |text| push(lines, LineKind::Placement, text));
     }
 }
 

@@ -47,6 +47,16 @@ fn three_keys_lead_from_a_tenant_to_a_scaled_one() {
     assert_eq!((targets[0].tenant.as_str(), targets[0].to), ("acme", 4));
 }
 
+/// Of nodes that the scheduler likes equally the prediction names one: the review does not keep the others to itself.
+#[test]
+fn the_review_names_the_nodes_that_would_do_as_well() {
+    let five =
+        CALM.replace("tenant acme", "node worker-4 memory=32Gi\nnode worker-5 memory=32Gi\ntenant acme");
+    let mut c = Cockpit::of(&five, (80, 24));
+    c.keys("+");
+    assert!(c.text().contains("worker-5 would do as well"), "{}", c.text());
+}
+
 #[test]
 fn the_number_is_filled_in_and_typing_replaces_it() {
     let mut c = Cockpit::of(CALM, (80, 24));

@@ -362,6 +362,9 @@ fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part) -> u16 {
         grid.changes(pen, x, y, &part.now, &part.predicted);
         y += 1;
     }
+    if let Some(text) = part.as_well() {
+        y = labelled(pen, y, "", &text, Role::Muted);
+    }
     for landing in part.landings.iter().filter(|l| l.node.is_none()) {
         let why = landing.why_not.as_deref().unwrap_or("no node takes it");
         y = labelled(pen, y, "pending", why, Role::Danger);
