@@ -63,6 +63,8 @@ pub enum Trouble {
     Full,
     /// Anything else.
     Other,
+    /// It was not asked: the login cannot be put together here, as where its file, variable or Secret is missing.
+    NoLogin,
 }
 
 impl<N: Clone, S, H: Clone> Endpoint<N, S, H> {

@@ -145,7 +145,11 @@ impl Login {
             Some(PasswordFrom::File(path)) => {
                 let path = expand(path);
                 let text = std::fs::read_to_string(&path).map_err(|e| {
-                    BadConfig(format!("cannot read the password file {}: {e}", path.display()))
+                    let path = path.display();
+                    BadConfig(match e.kind() {
+                        std::io::ErrorKind::NotFound => format!("there is no password file {path}"),
+                        _ => format!("cannot read the password file {path}: {e}"),
+                    })
                 })?;
                 Some(SecretString::from(text.lines().next().unwrap_or_default().to_owned()))
             }

@@ -328,7 +328,7 @@ fn the_commands_say_it_and_never_a_password() {
     .expect("the file");
     // Of what nobody can read nothing is known: that is no success.
     let (out, _) = run(1, &["database"]);
-    assert!(out.contains("cannot read the password file"), "{out}");
+    assert!(out.contains("there is no password file"), "{out}");
     assert!(out.contains("quorum not known") && !out.contains("no quorum"), "{out}");
 }
 

@@ -125,7 +125,7 @@ async fn follow_members(
         match resolve(&by, wire.as_ref()).await {
             Ok(ready) => break ready,
             Err(why) => {
-                let failed = all(&|member| member.failed(Trouble::Denied, &why, Timestamp::now()));
+                let failed = all(&|member| member.failed(Trouble::NoLogin, &why, Timestamp::now()));
                 if into.send(failed).await.is_err() {
                     return;
                 }
@@ -166,7 +166,7 @@ async fn follow_proxies(
         match resolve(&by, wire.as_ref()).await {
             Ok(ready) => break ready,
             Err(why) => {
-                let failed = all(&|proxy| proxy.failed(Trouble::Denied, &why, Timestamp::now()));
+                let failed = all(&|proxy| proxy.failed(Trouble::NoLogin, &why, Timestamp::now()));
                 if into.send(failed).await.is_err() {
                     return;
                 }

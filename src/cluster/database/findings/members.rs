@@ -266,8 +266,15 @@ pub(super) fn connections(s: &Snapshot, d: &Database) -> Said {
 }
 
 pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
-    let rows = d.members.iter().filter(|r| r.state == State::Unreadable);
-    rows.map(|r| {
+    let rows = || d.members.iter().filter(|r| r.state == State::Unreadable);
+    // The login is that of all of them.
+    let no_login = |r: &&Row| r.member.trouble == Some(Trouble::NoLogin);
+    let login = rows().find(no_login).map(|r| {
+        let remedy = "correct [galera.password] in the configuration, or what it names";
+        let found = silence(&r.member, found(Severity::Warning, r.member.why().unwrap_or_default()));
+        (super::all(), found.answer(Answer::Database).remedy(remedy))
+    });
+    let others = rows().filter(|r| !no_login(r)).map(|r| {
         let why = r.member.why().unwrap_or_default();
         let remedy = match r.member.trouble {
             Some(Trouble::Denied) => {
@@ -280,6 +287,6 @@ pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
         };
         let found = silence(&r.member, found(Severity::Warning, why));
         (of(r), found.answer(Answer::Database).remedy(remedy))
-    })
-    .collect()
+    });
+    login.into_iter().chain(others).collect()
 }

@@ -365,11 +365,16 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
 }
 
 pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
-    let lost = s.proxies.values().filter_map(|p| Some((p, p.why()?)));
+    // The login is that of all of them.
+    let no_login = |p: &Proxy| p.trouble == Some(Trouble::NoLogin);
+    let first = s.proxies.values().find(|p| no_login(p)).map(|p| p.name.clone());
+    let lost = s.proxies.values().filter(|p| !no_login(p) || first.as_ref() == Some(&p.name));
+    let lost = lost.filter_map(|p| Some((p, p.why()?)));
     // Where a port is only out of our reach the proxy may serve its clients for all that.
     let none_runs = s.proxies.values().all(|p| p.trouble == Some(Trouble::Refused));
     lost.map(|(p, why)| {
         let remedy = match p.trouble {
+            Some(Trouble::NoLogin) => "correct [proxysql.password] in the configuration, or what it names",
             Some(Trouble::Denied) => "correct user and password under [proxysql]",
             Some(Trouble::Tls) => "correct tls-ca and tls-name under [proxysql]",
             Some(Trouble::NotMysql) => {
@@ -384,7 +389,9 @@ pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
             false => (Severity::Warning, why.to_owned()),
         };
         let found = silence(p, found(severity, text)).answer(Answer::Database).remedy(remedy);
-        (Subject::Proxy(p.name.clone()), found)
+        let subject =
+            if no_login(p) { Subject::Source("proxysql".into()) } else { Subject::Proxy(p.name.clone()) };
+        (subject, found)
     })
     .collect()
 }

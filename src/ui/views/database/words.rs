@@ -138,6 +138,7 @@ pub(super) fn reason(trouble: Option<Trouble>) -> &'static str {
         Some(Trouble::NotMysql) => "no MySQL server there",
         Some(Trouble::Full) => "no connection left",
         Some(Trouble::Other) => "does not answer",
+        Some(Trouble::NoLogin) => "no login for it",
     }
 }
 
