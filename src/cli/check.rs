@@ -56,7 +56,7 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     // Who drives the run knows; one that nobody drives has a line of its own.
     found.retain(|finding| !lent.tells(finding, snapshot));
     let database = Database::of(snapshot);
-    // Nothing can be said of members that let nobody look.
+    // Nothing can be said of members that cannot be read.
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
     let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
     let unknown = unknown(snapshot, database.as_deref());
@@ -101,7 +101,8 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
         text += &format!("; {why}");
     }
     let of = |severity| found.iter().filter(|f| f.severity == severity).count();
-    let (critical, warning) = (of(Severity::Critical), of(Severity::Warning));
+    let left = undecided.len() + waiting.len() + unfinished.len();
+    let (critical, warning) = (of(Severity::Critical), of(Severity::Warning) + left);
     let nodes = if nodes_known { format!("{ready};;;0;{nodes}") } else { "U".into() };
     let mut data = format!(
         "tenants_whole={whole};;;0;{tenants} nodes_ready={nodes} critical={critical};;;0 warning={warning};;;0"
@@ -181,7 +182,7 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
 }
 
 /// Names, and what is said of all of them.
-type Said = Vec<(String, String)>;
+type Said = Vec<(Vec<String>, String)>;
 
 /// What is wrong, worst first: what follows from another finding is told by that one. The findings of one rule stand
 /// together, those with the same words once.
@@ -203,13 +204,18 @@ fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
         let since = since.map_or(String::new(), |since| format!(" ({})", words::age(snapshot.at, since)));
         let text = format!("{}{since}", finding.text);
         match said.iter_mut().find(|(_, other)| *other == text) {
-            Some((names, _)) => *names = format!("{names}, {about}"),
-            None => said.push((about, text)),
+            Some((names, _)) => names.push(about),
+            None => said.push((vec![about], text)),
         }
     }
-    let sentence = |said: Said| {
+    let sentence = |mut said: Said| {
+        // Findings come in the order of addresses, and are told by names.
+        for (names, _) in &mut said {
+            names.sort_by(|a, b| words::natural(a, b));
+        }
         let more = said.len().saturating_sub(NAMED);
-        let shown: Vec<_> = said.iter().take(NAMED).map(|(names, text)| format!("{names}: {text}")).collect();
+        let shown: Vec<_> =
+            said.iter().take(NAMED).map(|(names, text)| format!("{}: {text}", names.join(", "))).collect();
         let more = if more > 0 { format!(", and {more} more like these") } else { String::new() };
         format!("{}{more}", shown.join(", "))
     };

@@ -137,7 +137,10 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                 seen.succeeded(&snapshot).map_err(Failure::Failed)?;
             }
             match outcome {
-                None => act::resume(&session, access, seen, assent).await,
+                None => {
+                    seen.resume(&snapshot).map_err(Failure::Failed)?;
+                    act::resume(&session, access, seen, assent).await
+                }
                 Some(Outcome::Succeeded) => act::take_as_succeeded(&session, access, seen, assent).await,
                 Some(Outcome::Failed) => {
                     act::give_up(&session, access, seen, "its migration is taken as failed", assent).await
@@ -175,11 +178,16 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             })?;
             // What has nothing left to take back stays open until somebody closes it.
             let plan = plan::plan(&snapshot, &intent);
-            if !seen.run.state.is_over() && plan.steps.is_empty() && plan.refusals().next().is_none() {
+            let refused = plan.refusals().next().is_some();
+            if !seen.run.state.is_over() && plan.steps.is_empty() && !refused {
                 let (again, id) = (&session.again, &seen.run.id);
                 return Err(Failure::Failed(format!(
                     "nothing of run {id} is left to take back: `{again} runs give-up {id} --reason TEXT` closes it"
                 )));
+            }
+            // What a rule refuses is told with its plan.
+            if !refused {
+                seen.undo(&snapshot).map_err(Failure::Failed)?;
             }
             act::carry_out(&mut session, &intent, consent).await
         }
@@ -234,7 +242,7 @@ fn log_head(log: &run::Log) -> String {
 
 fn story(seen: &RunSeen, now: &Snapshot) -> String {
     let run = &seen.run;
-    let mut text = format!("run {} is {}, by {}", run.id, seen.shown(), run.operator);
+    let mut text = format!("run {} of {} {}", run.id, run.operator, seen.shown().phrase());
     if let Some(reason) = run.approved.reason() {
         text.push_str(&format!(", because: {reason}"));
     }

@@ -182,8 +182,14 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     }
     let line = |run: &RunJson| {
         let why = run.open.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        let line =
-            format!("▲ run {} of {} {}: {}{why}", run.id, run.operator, run.state.phrase(), run.summary);
+        let line = format!(
+            "{} run {} of {} {}: {}{why}",
+            run.state.glyph(),
+            run.id,
+            run.operator,
+            run.state.phrase(),
+            run.summary
+        );
         // A journal holds what anybody wrote into it: it stays one line.
         format!("{}\n", table::plain(&line))
     };
@@ -191,7 +197,7 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
         text += &line(run);
     }
     for it in campaigns {
-        text += &format!("▲ {}\n", it.summary(again));
+        text += &format!("{} {}\n", it.state.glyph(), it.summary(again));
     }
     // What a campaign goes on with is told by it.
     let told = |run: &&RunJson| {

@@ -87,9 +87,21 @@ impl Shown {
             Self::Undone => "undone",
         }
     }
-}
 
-impl Shown {
+    /// Its sign, on every screen and in every command.
+    pub fn glyph(&self) -> &'static str {
+        match self {
+            Self::Planned | Self::Running => "▸",
+            Self::Interrupted => "▲",
+            Self::Paused(_) => "‖",
+            Self::Unknown => "?",
+            Self::Done => "✓",
+            Self::Failed => "✖",
+            Self::Stopped => "■",
+            Self::Undone => "↶",
+        }
+    }
+
     /// What is said of a run in that state: `is paused by alice@bastion`, `has failed`.
     pub fn phrase(&self) -> String {
         match self {

@@ -262,14 +262,12 @@ fn times(cx: &Cx<'_>, shown: &Shown, began: jiff::Timestamp, last: jiff::Timesta
 
 /// The glyph and role of a run's state.
 fn run_sign(shown: &Shown) -> (&'static str, Role) {
-    match shown {
-        Shown::Interrupted => ("▲", Role::Warn),
-        Shown::Planned | Shown::Running => ("▸", Role::Busy),
-        Shown::Paused(_) => ("‖", Role::Warn),
-        Shown::Unknown => ("?", Role::Warn),
-        Shown::Done => ("✓", Role::Ok),
-        Shown::Failed => ("✖", Role::Danger),
-        Shown::Stopped => ("■", Role::Warn),
-        Shown::Undone => ("↶", Role::Muted),
-    }
+    let role = match shown {
+        Shown::Planned | Shown::Running => Role::Busy,
+        Shown::Interrupted | Shown::Paused(_) | Shown::Unknown | Shown::Stopped => Role::Warn,
+        Shown::Done => Role::Ok,
+        Shown::Failed => Role::Danger,
+        Shown::Undone => Role::Muted,
+    };
+    (shown.glyph(), role)
 }

@@ -4,10 +4,10 @@
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wheelhouse::{
     cluster::Snapshot,
-    demo::{AccessRule, On},
+    demo::{AccessRule, Kind, On},
     plan::{self, Change, Verdict},
     run::{
         Event, JournalPlace, Run, RunSeen, RunState, StepState, find, left_by_losing_it, local_journals,
@@ -15,7 +15,10 @@ use wheelhouse::{
     },
 };
 
-use crate::session::{Ground, Session, text};
+use crate::{
+    program::{self, Home},
+    session::{Ground, Session, text},
+};
 
 /// The run stands waiting for pods.
 fn settling(run: &Run) -> bool {
@@ -191,6 +194,71 @@ fn somebody_elses_change_pauses_the_run_and_stays() {
     assert_eq!(run.state, RunState::Paused);
     assert!(text(&run).contains("asks for 9 replicas"), "{}", text(&run));
     assert_eq!((ground.replicas("acme"), ground.holders()), (9, vec![None]));
+
+    // What would pause at once again is not offered, by no screen and no command.
+    let seen = alice.until("the pause", |s| {
+        s.leases.values().all(|lease| lease.holder.is_none())
+            && runs(s).first().is_some_and(|known| known.run.state == RunState::Paused)
+    });
+    let offers = runs(&seen).remove(0).offers(&seen);
+    assert!(offers.resume.is_err_and(|why| why.contains("asks for 9 replicas")));
+    assert_eq!(offers.give_up, Ok(()));
+    let why = told(&ground.cluster.kubeconfig(), &["runs", "resume", &run.id, "--yes"]);
+    assert!(why.contains("asks for 9 replicas"), "{why}");
+    let seen = alice.until("the run", |s| !runs(s).is_empty());
+    assert_eq!(runs(&seen).remove(0).run.entries, run.entries, "nothing is written");
+}
+
+/// A command that fails, and its sentence.
+fn told(kubeconfig: &str, arguments: &[&str]) -> String {
+    let home = Home::new();
+    let file = home.path("kubeconfig");
+    std::fs::write(&file, kubeconfig).unwrap();
+    let output = home.run(&[arguments, &["--kubeconfig", file.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    program::text(&output).1
+}
+
+#[test]
+fn what_may_be_under_way_is_taken_back_by_no_command() {
+    let ground = Ground::new();
+    let everything = AccessRule::new(&["*"], &["*"], None);
+    let carol = read_only_user(&ground, "carol", vec![everything]);
+    for verb in ["list", "watch"] {
+        ground.cluster.faults().deny(Some("carol"), verb, "leases.coordination.k8s.io");
+    }
+    let alice = ground.session("alice@bastion");
+    let plan = alice.plan("acme", 1);
+    ground.cordon(true);
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    ground.drive_until(&alice, &mut handle, settling);
+    let id = handle.watch.borrow().id.clone();
+    let entries = handle.watch.borrow().entries.len();
+    for act in ["resume", "undo"] {
+        let why = told(&carol, &["runs", act, &id, "--yes"]);
+        assert!(why.contains("whether anybody drives run"), "{act}: {why}");
+    }
+    assert_eq!(handle.watch.borrow().entries.len(), entries);
+}
+
+/// What the namespace allows has changed since the plan: the run says so at once, and not when its time is up.
+#[test]
+fn a_quota_that_came_after_the_plan_pauses_the_run_within_seconds() {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let plan = alice.plan("acme", 1);
+    ground.cluster.with_world(|w| {
+        let pods = w.store.list(Kind::POD, Some("acme")).count();
+        let quota = json!({
+            "metadata": {"name": "tight", "namespace": "acme"}, "spec": {"hard": {"pods": pods.to_string()}},
+        });
+        w.store.insert_by(Kind::RESOURCE_QUOTA, quota, "somebody");
+    });
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    let run = ground.drive(&alice, &mut handle);
+    assert!(run.state == RunState::Paused && text(&run).contains("exceeded quota: tight"), "{}", text(&run));
+    let took = run.entries[run.entries.len() - 1].at.duration_since(run.entries[0].at);
+    assert!(took.as_secs() < 60, "{took:?}");
 }
 
 /// The watch shows the old number still, the API server the new one.

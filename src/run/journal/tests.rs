@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     cluster::{Observation, Seen, Tenancy},
-    run::RunState,
+    run::{RunState, Shown},
 };
 
 /// A journal of the first format, as it was stored.
@@ -241,14 +241,31 @@ fn a_run_is_shown_with_who_holds_it() {
         seconds: 15,
         transitions: 0,
     };
-    for (ago, alive) in [(3, true), (40, false)] {
+    // Its 15 s, and some for clocks that differ.
+    for (ago, alive) in [(3, true), (17, true), (21, false), (40, false)] {
         snapshot.observe(Observation::Lease(Seen::Put(key.clone(), lease(ago))));
         let holder = runs(&snapshot).remove(0).holder.expect("a holder");
         assert_eq!((holder.who.as_str(), holder.session.as_str()), ("alice smith@bastion", "12-ab"));
-        assert_eq!(holder.alive, alive);
+        assert_eq!(holder.alive, alive, "renewed {ago} s ago");
     }
     snapshot.observe(Observation::Lease(Seen::Put(key.clone(), Lease { holder: None, ..lease(3) })));
     assert_eq!(runs(&snapshot).remove(0).holder, None);
+}
+
+#[test]
+fn whether_anybody_drives_a_run_is_not_known_without_the_leases() {
+    let mut snapshot = seen(&[("20261121-090001-bbbb", false)]);
+    snapshot.observe(Observation::Lease(Seen::Lost(snapshot.at, "needs list and watch on leases".into())));
+    let run = runs(&snapshot).remove(0);
+    assert_eq!(run.shown(), Shown::Unknown);
+    for (what, answer) in [
+        ("resume", run.resume(&snapshot)),
+        ("undo", run.undo(&snapshot)),
+        ("give up", run.give_up(&snapshot)),
+    ] {
+        let why = answer.expect_err(what);
+        assert!(why.contains("whether anybody drives run bbbb is not known"), "{what}: {why}");
+    }
 }
 
 #[test]

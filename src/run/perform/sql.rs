@@ -286,7 +286,7 @@ async fn editable(hand: &mut Hand) -> Result<(), Failure> {
     let read_only = match first(hand, READ_ONLY).await {
         Err(Failure::Refused { code: 1045, .. }) => {
             let text =
-                format!("{}: its servers may not be read with this login, only its statistics", hand.name);
+                format!("{}: its servers cannot be read with this login, only its statistics", hand.name);
             return Err(refused(0, text));
         }
         other => other?,
