@@ -62,12 +62,12 @@ impl Outages {
             if self.lost.get(&name).is_none_or(|(before, _)| **before != *why) {
                 let told = away != Some(why);
                 if told {
-                    news.push(News::Lost(format!("{name} is lost: {why}")));
+                    news.push(News::Lost(format!("{name}: lost: {why}")));
                 }
                 self.lost.insert(name, (why.into(), told));
             }
         } else if freshness.is_live() && self.lost.remove(&name).is_some_and(|(_, told)| told) {
-            news.push(News::Back(format!("{name} is back")));
+            news.push(News::Back(format!("{name}: back")));
         }
     }
 }
@@ -90,16 +90,16 @@ mod tests {
         assert_eq!(outages.news(&seen), []);
         seen.api.freshness = live.lost(now, "it is away");
         seen.observe(Observation::Pod(Seen::Lost(now, "it is away".into())));
-        assert_eq!(outages.news(&seen), [News::Lost("API server https://lab is lost: it is away".into())]);
+        assert_eq!(outages.news(&seen), [News::Lost("API server https://lab: lost: it is away".into())]);
         assert_eq!(outages.news(&seen), []);
         seen.api.freshness = live;
         // What was lost with it comes back a little later.
-        assert_eq!(outages.news(&seen), [News::Back("API server https://lab is back".into())]);
+        assert_eq!(outages.news(&seen), [News::Back("API server https://lab: back".into())]);
         seen.observe(Observation::Pod(Seen::Back(now)));
         seen.observe(Observation::Budget(Seen::Lost(now, "no right".into())));
         let told = outages.news(&seen);
         assert!(
-            told.iter().any(|n| matches!(n, News::Lost(text) if text.ends_with("is lost: no right"))),
+            told.iter().any(|n| matches!(n, News::Lost(text) if text.ends_with(": lost: no right"))),
             "{told:?}"
         );
         assert_eq!(told.len(), 1, "{told:?}");

@@ -426,6 +426,29 @@ fn colours_are_named_in_the_theme_only() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// One thing has one name: what was said once and is said otherwise now does not come back.
+#[test]
+fn sentences_are_written_in_the_words_that_were_agreed() {
+    const OTHERWISE: [&str; 8] = [
+        "may not be read",
+        "let nobody look",
+        " anew",
+        "all well",
+        "to eviction",
+        "unrequested",
+        "left unfinished",
+        "may go now",
+    ];
+    let wrong: Vec<_> = files()
+        .into_iter()
+        .flat_map(|(file, _, code)| {
+            let said = OTHERWISE.into_iter().filter(move |words| code.contains(words));
+            said.map(move |words| format!("src/{file} says `{}`", words.trim()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_reader_of_imports_can_see() {
     let code = "use crate::cluster::Pod;\nuse crate::{plan::{Plan, Step}, run};\nlet x = crate::wire::Wire;";

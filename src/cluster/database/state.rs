@@ -221,7 +221,7 @@ impl State {
             }
             Self::Unanswering => "does not answer us, but its peers list it as a member".into(),
             Self::Down => "does not answer".into(),
-            Self::Unreadable => "answers, but may not be read".into(),
+            Self::Unreadable => "answers, but cannot be read".into(),
             Self::Odd { comment } => format!("in a state that is not known here: {comment}"),
         }
     }

@@ -266,7 +266,9 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
             Freshness::Stale { since, .. } => Some(*since),
             _ => None,
         };
-        let text = format!("the API server does not answer: {why}; what is shown is as old as that");
+        // One that refuses us does answer, and says so itself.
+        let silent = if s.api.refuses_us { "" } else { "the API server does not answer: " };
+        let text = format!("{silent}{why}; what is shown is as old as that");
         all.push((Subject::Source("api".into()), found(Severity::Critical, text).since(since)));
     }
     // Each reason with its sources, in reading order.

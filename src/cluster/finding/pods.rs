@@ -309,8 +309,8 @@ pub(super) fn left_behind(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let mut reasons = by_frequency(held_up.map(|why| why.split(':').next().unwrap_or(why).trim()));
     reasons.truncate(CAUSES);
     let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-    let are = if all.len() == 1 { "is" } else { "are" };
-    let text = format!("{} {are} left behind{why}: they take no resources", count(all.len(), "failed pod"));
+    let (are, take) = if all.len() == 1 { ("is", "it takes") } else { ("are", "they take") };
+    let text = format!("{} {are} left behind{why}: {take} no resources", count(all.len(), "failed pod"));
     let selector = t.workload.selector.written();
     let remedy = format!(
         "`{} delete pods --field-selector=status.phase=Failed -l {}` removes them",

@@ -86,7 +86,7 @@ pub(super) struct Place {
     answered: Option<Timestamp>,
     stub: Option<Result<Stub, Arc<str>>>,
     counted: Option<(Instant, Stub)>,
-    /// Connections of clients, when they were counted anew.
+    /// Connections of clients, when they were last counted.
     number: Option<f64>,
     told: Option<(Instant, bool)>,
     silence: Option<(Silence, Timestamp)>,

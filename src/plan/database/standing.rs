@@ -15,11 +15,11 @@ use crate::{
 /// `mysql-monitor_galera_healthcheck_interval` where it is not known: ProxySQL's default.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// Why the servers of a proxy say nothing at present: it does not answer, or they may not be read.
+/// Why the servers of a proxy say nothing at present: it does not answer, or they cannot be read.
 pub(in crate::plan) fn proxy_unread(proxy: &ProxyName, seen: &Snapshot) -> Option<String> {
     match seen.proxies.get(proxy)?.now() {
         Some(status) if status.admin => None,
-        Some(_) => Some(format!("the servers of {proxy} may not be read with this user")),
+        Some(_) => Some(format!("the servers of {proxy} cannot be read with this user")),
         None => proxy_silent(proxy, seen),
     }
 }
