@@ -14,5 +14,5 @@ mod writer;
 
 pub use block::Head;
 pub use keeper::{Keeper, folder, kept};
-pub use reader::{Recording, is_recording};
+pub use reader::{Recording, is_recording, open_regular};
 pub use writer::Recorder;

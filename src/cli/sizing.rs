@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
     pin::pin,
     time::Duration,
 };
@@ -17,7 +17,7 @@ use crate::{
     cockpit,
     live::workers::{StatusPage, measured},
     plan::unknown_tenant,
-    record::{Recording, folder, is_recording, kept},
+    record::{Recording, folder, is_recording, kept, open_regular},
 };
 
 /// The arguments of `wheelhouse sizing`.
@@ -44,25 +44,16 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     if let Some(file) = args.from.as_ref().filter(|file| is_recording(file)) {
         return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
     }
-    let cannot = |file: &Path, error| Failure::Usage(format!("{} cannot be read: {error}", file.display()));
-    if let Some(file) = args.from.as_ref().filter(|_| args.tenant.is_none()) {
-        fs::File::open(file).map_err(|error| cannot(file, error))?;
-        return Err(Failure::Usage(
-            "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
-        ));
-    }
-    // A pipe or a device would be read without end.
-    if let Some(file) =
-        args.from.as_ref().filter(|file| fs::metadata(file).is_ok_and(|found| !found.is_file()))
-    {
-        return Err(Failure::Usage(format!(
-            "{} is no regular file: --from wants a recording or measurements",
-            file.display()
-        )));
-    }
     let given = args.from.as_ref().map(|file| {
-        let text = fs::read_to_string(file).map_err(|error| cannot(file, error))?;
-        read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
+        let opened = open_regular(file).map_err(Failure::Usage)?;
+        if args.tenant.is_none() {
+            return Err(Failure::Usage(
+                "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
+            ));
+        }
+        let wrong = |why| Failure::Usage(format!("{}: {why}", file.display()));
+        let text = io::read_to_string(opened).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        read(&text).map_err(wrong)
     });
     let given = given.transpose()?;
     let mut session = session::open(common).await?;

@@ -47,11 +47,24 @@ pub struct Recording {
     now: Option<(usize, Restoring)>,
 }
 
+/// Opens a file to be read from where it lies: a pipe would be waited for, and a device read without end.
+///
+/// # Errors
+/// One sentence: it cannot be read, or is no regular file.
+pub fn open_regular(path: &Path) -> Result<File, String> {
+    let name = path.display();
+    let cannot = |error| format!("{name} cannot be read: {error}");
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(format!("{name} is no regular file: it is read from where it lies, give that file"));
+    }
+    File::open(path).map_err(cannot)
+}
+
 /// Whether a file begins as a recording does. Where it cannot be read it is none.
 pub fn is_recording(path: &Path) -> bool {
     let mut begin = [0; MAGIC.len()];
-    let ordinary = fs::metadata(path).is_ok_and(|found| found.is_file());
-    ordinary && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
+    let read = |mut file: File| file.read_exact(&mut begin).is_ok();
+    open_regular(path).is_ok_and(read) && begin == *MAGIC
 }
 
 impl Recording {
@@ -197,14 +210,7 @@ impl Recording {
     /// Takes in one file.
     fn read(&mut self, path: &Path, events: &mut Vec<Happened>) -> Result<(), String> {
         let name = path.display();
-        // A pipe would be waited for.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(format!(
-                "{name} is no regular file: a recording is read from where it lies, give that file"
-            ));
-        }
-        let file =
-            File::open(path).map_err(|error| format!("the recording {name} cannot be read: {error}"))?;
+        let file = open_regular(path)?;
         let length = file.metadata().map_or(0, |found| found.len());
         let none = || format!("{name} is no recording of wheelhouse: `wheelhouse record FILE` makes one");
         let mut prefix = [0; PREFIX];

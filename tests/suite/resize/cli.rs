@@ -35,7 +35,7 @@ fn what_is_no_amount_or_no_wish_is_wrong_usage() {
         (&["resize", "acme", "--memory", "768"], "768 is 768 bytes: give the unit as well"),
         (&["resize", "acme", "--cpu", "fast"], "`fast` is not an amount such as 1500m or 2"),
         (&["sizing", "--from", "/nowhere.csv"], "/nowhere.csv cannot be read"),
-        (&["sizing", "--from", "/dev/null"], "TENANT"),
+        (&["sizing", "--from", "Cargo.toml"], "TENANT"),
         (&["sizing", "acme", "--status", "80/status"], "--for <SPAN>"),
         (&["sizing", "acme", "--for", "5s", "--status", "status"], "is no port and path of a pod"),
         (&["sizing", "acme", "--from", "/nowhere.csv"], "/nowhere.csv cannot be read"),
