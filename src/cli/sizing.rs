@@ -1,12 +1,6 @@
 //! `wheelhouse sizing`.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    pin::pin,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, path::PathBuf, pin::pin, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -17,7 +11,7 @@ use crate::{
     cockpit,
     live::workers::{StatusPage, measured},
     plan::unknown_tenant,
-    record::{Recording, folder, is_recording, kept, open_regular},
+    record::{Recording, is_recording, open_kept, open_regular},
 };
 
 /// The arguments of `wheelhouse sizing`.
@@ -84,8 +78,10 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     let kept = match &given {
         Some(_) => BTreeMap::new(),
         None => {
-            let folder = folder(&session::state_dir()?, session.wire.context(), session.wire.server());
-            let read = tokio::task::spawn_blocking(move || Recording::open(&kept(&folder))?.uses());
+            let (state_dir, wire) = (session::state_dir()?, session.wire.clone());
+            let read = tokio::task::spawn_blocking(move || {
+                open_kept(&state_dir, wire.context(), wire.server())?.uses()
+            });
             read.await.map_err(Failure::failed)?.unwrap_or_default()
         }
     };

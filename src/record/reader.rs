@@ -88,7 +88,10 @@ impl Recording {
         }
         if all.moments.is_empty() {
             let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-            let nothing = format!("nothing is recorded in {}", names.join(", "));
+            let nothing = match names.is_empty() {
+                true => "no recording is named".to_owned(),
+                false => format!("nothing is recorded in {}", names.join(", ")),
+            };
             return Err(all.gaps.into_iter().next().unwrap_or(nothing));
         }
         events.sort_by_key(|event: &Happened| event.time);
