@@ -25,7 +25,7 @@ use crate::{
     plan::whatif::Forecast,
     record::Recording,
     run::{self, campaign},
-    ui::{Outlook, Question, Replay, Seek},
+    ui::{Question, Replay, Seek},
 };
 
 /// Why nothing is asked of a cluster.
@@ -205,10 +205,7 @@ impl Player {
                 Ok(seen) => {
                     wanted.store(place, Ordering::Relaxed);
                     let seen = Arc::new(seen);
-                    let outlook = is_last.then(|| {
-                        let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
-                        Box::new(Outlook::of(&mut forecast, seen.clone(), question))
-                    });
+                    let outlook = is_last.then(|| alike::outlook(&forecast, seen.clone(), question));
                     let _ = tell.blocking_send(Msg::Sought(judge.judge(seen), outlook));
                     if let Some(edge) = edge {
                         let _ = tell.blocking_send(Msg::Notice(Severity::Notice, edge.into()));
