@@ -252,6 +252,8 @@ fn the_drills_are_listed_and_a_wrong_name_is_one_sentence() {
         (&["drill", "node-lost", "--context", "prod"], 2, "a drill brings its own cluster"),
         (&["drill", "node-lost", "--read-only"], 2, "a drill is solved by changes"),
         (&["drill", "node-lost", "--report", "/nowhere/end.md"], 1, "cannot write /nowhere/end.md"),
+        (&["drill", "--report", "end.md"], 2, "--report wants the name of a drill"),
+        (&["drill", "--list", "--report", "end.md"], 2, "--report wants the name of a drill"),
     ] {
         let output = home.run(arguments);
         let (_, err) = text(&output);
