@@ -131,6 +131,35 @@ fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_never_waited_for() {
+    let home = crate::program::Home::new();
+    let pipe = home.path("night.rec").display().to_string();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    for file in [&*pipe, "/dev/zero", "/dev"] {
+        for arguments in [&["replay"][..], &["report"], &["sizing", "--from"], &["sizing", "acme", "--from"]]
+        {
+            let arguments = [arguments, &[file]].concat();
+            let mut command = home.command(&arguments);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            let child = command.spawn().expect("the binary starts");
+            let process = child.id();
+            let (tell, told) = std::sync::mpsc::channel();
+            std::thread::spawn(move || tell.send(child.wait_with_output()));
+            let Ok(output) = told.recv_timeout(PATIENCE) else {
+                crate::program::send(process, "KILL");
+                panic!("{arguments:?} waits");
+            };
+            let (_, err) = text(&output.expect("it ends"));
+            let told = format!(
+                "wheelhouse: {file} is no regular file: it is read from where it lies, give that file\n"
+            );
+            assert_eq!(err, told, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn the_actions_of_this_machine_are_told_when_the_cluster_is_silent_and_a_pipe_is_not_waited_for() {
     let demo = world();
     demo.run(0, &["scale", "acme", "+1", "--yes", "--reason", "more traffic"]);
