@@ -125,9 +125,13 @@ fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
     fs::remove_dir_all(&kept).expect("it is removed");
     let mut terminal = demo.home.terminal(&demo.on(&["--set", "recording.keep=false"]), 100, 30);
     terminal.wait("the tenants", |screen| screen.contains("acme") && screen.contains("REQ LEFT"));
+    terminal.keys("t");
+    terminal.wait_for("BY TENANT");
+    terminal.keys("x");
+    terminal.wait_for("nothing is kept of demo yet");
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
-    assert!(!kept.exists());
+    assert!(!kept.exists() && !demo.home.path("state/wheelhouse/reports").exists());
 }
 
 #[test]
