@@ -5,8 +5,12 @@ use std::{
     borrow::Cow,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
+    pin::Pin,
     sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll},
 };
+
+use tokio::io::AsyncWrite;
 
 use super::Failure;
 use crate::{cockpit, ui};
@@ -60,6 +64,28 @@ pub(super) fn print_by(print: impl FnOnce() -> io::Result<()>) -> Result<(), Fai
         ErrorKind::BrokenPipe => Failure::Unheard,
         _ => Failure::Failed(format!("cannot print: {e}")),
     })
+}
+
+/// Standard output as it is, for what a command in a container says.
+pub(super) fn bare() -> Box<dyn AsyncWrite + Unpin + Send> {
+    if is_open() { Box::new(tokio::io::stdout()) } else { Box::new(Closed) }
+}
+
+/// Takes nothing, as what is closed does: what the standard library has opened in its place takes all.
+struct Closed;
+
+impl AsyncWrite for Closed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::Error::other("standard output is closed")))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Tells a line on standard error.

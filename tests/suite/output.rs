@@ -97,6 +97,17 @@ fn what_cannot_be_written_ends_quietly_with_code_1() {
 }
 
 #[test]
+fn what_a_command_in_a_container_says_is_not_thrown_away() {
+    let demo = Demo::cluster("--tenants 2 --nodes 2 --seed 7 --scenario calm");
+    let closed = "wheelhouse: what the command says cannot be written: standard output is closed\n";
+    for (words, expected) in [(["hostname"].as_slice(), (Some(1), closed)), (&["true"], (Some(0), ""))] {
+        let exec = demo.home.command(&demo.on(&[&["exec", "acme", "--"], words].concat()));
+        let output = through(">&-", &exec).output().expect("a shell");
+        assert_eq!((output.status.code(), &*text(&output).1), expected, "{words:?}");
+    }
+}
+
+#[test]
 fn a_run_nobody_listens_to_goes_on_to_its_end_and_gives_its_lease_back() {
     let demo = Demo::cluster("--tenants 4 --nodes 4 --seed 7 --scenario calm --speed 60");
     let mut told = Vec::new();
