@@ -56,12 +56,12 @@ pub(super) async fn run(common: &Common, args: ReplayArgs) -> Result<(), Failure
     for gap in recording.gaps() {
         output::tell(format_args!("▲ {}", super::table::plain(gap)))?;
     }
-    let (first, last) = recording.ends();
+    let (_, last) = recording.ends();
     let place = match args.at {
         None => 0,
         Some(text) => {
             let at = moment_of(&text, last).map_err(Failure::Usage)?;
-            recording.find(at.max(if text.starts_with('-') { first } else { at })).map_err(Failure::Failed)?
+            recording.find(at).map_err(Failure::Failed)?
         }
     };
     if std::env::var("TERM").is_ok_and(|term| term == "dumb") {

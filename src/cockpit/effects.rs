@@ -332,21 +332,7 @@ impl Performer {
         tokio::task::spawn_blocking(move || {
             let made = open_kept(&state_dir, &context, &server).and_then(|mut recording| {
                 let audit = run::audited(&state_dir, &context, &server)?;
-                let (first, _) = recording.ends();
-                let mut made = incident(
-                    &mut recording,
-                    Some(from.max(first)),
-                    Some(until.max(first)),
-                    &audit.lines,
-                    Some(&seen),
-                )?;
-                if first > from {
-                    made.gaps.push(format!(
-                        "what was before {}, nothing was kept then",
-                        first.strftime("%H:%M:%S")
-                    ));
-                }
-                Ok(made)
+                incident(&mut recording, Some(from), Some(until), &audit.lines, Some(&seen))
             });
             let _ = tell.blocking_send(saved(made, &state_dir));
         });

@@ -223,14 +223,7 @@ impl Player {
             (self.recording.clone(), self.state_dir.clone(), self.tell.clone());
         tokio::task::spawn_blocking(move || {
             let mut held = recording.lock().unwrap_or_else(PoisonError::into_inner);
-            let (first, last) = held.0.ends();
-            let made = incident(
-                &mut held.0,
-                Some(from.clamp(first, last)),
-                Some(until.clamp(first, last)),
-                &[],
-                None,
-            );
+            let made = incident(&mut held.0, Some(from), Some(until), &[], None);
             let _ = tell.blocking_send(saved(made, &state_dir));
         });
     }

@@ -62,6 +62,33 @@ fn what_is_recorded_is_reported_and_replayed() {
 
     let (_, wrong) = demo.run(1, &["replay", &file, "--at", "2020-01-01 00:00"]);
     assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
+    let (_, wrong) = demo.run(1, &["replay", &file, "--at", "-400d"]);
+    assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
+    let (_, wrong) = demo.run(2, &["replay", &file, "--at", "9999-12-31 00:00"]);
+    assert!(wrong.contains("`9999-12-31 00:00` is too far away: no recording reaches there"), "{wrong}");
+    // What was before is not known, in whichever way it is asked for.
+    let whole = demo.json(0, &["report", &file, "-o", "json"]);
+    for (flag, text, gap) in [
+        ("--since", "-400d", "what was before"),
+        ("--since", "2020-01-01 00:00", "what was before"),
+        ("--until", "+400d", "what was after"),
+        ("--until", "2099-01-01 00:00", "what was after"),
+    ] {
+        let mut part = demo.json(0, &["report", &file, flag, text, "-o", "json"]);
+        let gaps = part["gaps"].take();
+        assert!(gaps[0].as_str().is_some_and(|told| told.starts_with(gap)), "{flag} {text}: {gaps}");
+        part["gaps"] = serde_json::json!([]);
+        assert_eq!(part, whole, "{flag} {text}");
+    }
+    for (flag, text, why) in [
+        ("--until", "-400d", "is before the recording: it goes from"),
+        ("--until", "2020-01-01 00:00", "is before the recording: it goes from"),
+        ("--since", "+400d", "is after the recording: it goes from"),
+        ("--since", "2099-01-01 00:00", "is after the recording: it goes from"),
+    ] {
+        let (_, wrong) = demo.run(1, &["report", &file, flag, text]);
+        assert!(wrong.contains(why), "{flag} {text}: {wrong}");
+    }
     let (_, wrong) = demo.run(2, &["replay", &file, "--at", "soon"]);
     assert!(wrong.contains("is no time"), "{wrong}");
     let (_, wrong) = demo.run(2, &["report", &file, "--since", "-1s", "--until", "-5m"]);
