@@ -39,15 +39,18 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
         return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
     }
     let given = args.from.as_ref().map(|file| {
-        let opened = open_regular(file).map_err(Failure::Usage)?;
+        let opened = open_regular(file).map_err(Failure::Failed)?;
         if args.tenant.is_none() {
             return Err(Failure::Usage(
                 "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
             ));
         }
-        let wrong = |why| Failure::Usage(format!("{}: {why}", file.display()));
-        let text = io::read_to_string(opened).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        read(&text).map_err(wrong)
+        let failed = |why: &str| Failure::Failed(format!("{} {why}", file.display()));
+        let text = io::read_to_string(opened).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => failed("is neither a recording of wheelhouse nor measurements"),
+            _ => failed(&format!("cannot be read: {error}")),
+        })?;
+        read(&text).map_err(|why| failed(&format!("holds no measurements: {why}")))
     });
     let given = given.transpose()?;
     let mut session = session::open(common).await?;

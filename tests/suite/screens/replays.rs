@@ -205,7 +205,8 @@ fn a_recording_that_was_cut_off_or_damaged_is_read_to_that_point() {
                 read += 1;
             }
             Err(why) => {
-                assert!(why.contains("is no recording") || why.contains("before its first moment"), "{why}");
+                let what = if at == 0 { "is no recording" } else { "was cut off before its first moment" };
+                assert!(why.contains(what), "{why}");
                 refused += 1;
             }
         }
@@ -260,6 +261,17 @@ fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
     let newer = folder.path().join("newer.rec");
     recorded(&bad_night()[..1], &newer);
     let mut bytes = fs::read(&newer).unwrap();
+    for at in [15, 20, 24] {
+        fs::write(&path, &bytes[..at]).unwrap();
+        assert!(refused(&path).ends_with("night.rec was cut off before its first moment"), "{at}");
+    }
+    for at in [17, 20, 21, 30] {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        fs::write(&path, &damaged).unwrap();
+        let why = refused(&path);
+        assert!(why.ends_with("before its first moment") && why.starts_with("the recording "), "{at}: {why}");
+    }
     bytes[15] = 9;
     fs::write(&newer, &bytes).unwrap();
     assert!(refused(&newer).contains("was recorded by a newer wheelhouse (format 9"), "{}", refused(&newer));
