@@ -34,7 +34,7 @@ pub use database::{
     Account, Address, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql, Reach, SecretKey,
     expectations,
 };
-pub use file::{commented, text, usual_path, written};
+pub use file::{commented, read, text, usual_path, written};
 pub use keys::Bindings;
 pub use layers::{InForce, Layers, Origin};
 pub use mistake::{Mistake, line};

@@ -112,6 +112,17 @@ fn every_mistake_is_named_and_ends_with_1() {
         "{}",
         said(&missing)
     );
+    // That it cannot be read is no wrong usage, whichever file it is.
+    let home = self::home("");
+    fs::write(home.path("config/wheelhouse/config.toml"), [0xff; 8]).expect("a file");
+    for arguments in
+        [&["tenants"][..], &["tenants", "--config", "/"], &["tenants", "--config", "/nonexistent/x.toml"]]
+    {
+        let unread = home.run(arguments);
+        assert_eq!(unread.status.code(), Some(1), "{arguments:?}: {}", said(&unread));
+        let begins = "wheelhouse: cannot read the configuration ";
+        assert!(said(&unread).starts_with(begins), "{arguments:?}: {}", said(&unread));
+    }
 }
 
 #[test]
