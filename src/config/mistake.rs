@@ -2,7 +2,7 @@
 //!
 //! Every setting is read by itself, so that one mistake hides no other, and each is told with its own line.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 use toml::{
@@ -218,17 +218,30 @@ pub fn line(text: &str, path: &[&str]) -> usize {
     find(DeTable::parse_recoverable(text).0.get_ref(), path, text)
 }
 
-/// The line of a setting, or of the nearest of what holds it.
+/// The line of a setting, or of the nearest of what holds it. A number in the path is a place in a list, from 0.
 fn find(table: &DeTable<'_>, path: &[&str], text: &str) -> usize {
     let mut at = 0;
-    let mut inner = table;
+    let mut inner: Option<&DeValue<'_>> = None;
     for name in path {
-        let Some((key, value)) = inner.iter().find(|(key, _)| key.get_ref() == name) else { break };
-        at = key.span().start;
-        let Some(table) = value.get_ref().as_table() else { break };
-        inner = table;
+        let next = match inner {
+            Some(DeValue::Array(all)) => {
+                let one = name.parse().ok().and_then(|place: usize| all.get(place));
+                one.map(|value| (value.span(), value))
+            }
+            Some(DeValue::Table(table)) => of_name(table, name),
+            None => of_name(table, name),
+            Some(_) => None,
+        };
+        let Some((span, value)) = next else { break };
+        at = span.start;
+        inner = Some(value.get_ref());
     }
     line_of(text, at)
+}
+
+/// Where a key of a table stands, and its value.
+fn of_name<'t, 'a>(table: &'t DeTable<'a>, name: &str) -> Option<(Range<usize>, &'t Spanned<DeValue<'a>>)> {
+    table.iter().find(|(key, _)| key.get_ref() == name).map(|(key, value)| (key.span(), value))
 }
 
 fn line_of(text: &str, at: usize) -> usize {
