@@ -8,6 +8,7 @@ mod approval;
 mod campaigns;
 mod execute;
 mod foresee;
+mod input;
 mod known;
 mod mouse;
 mod msg;

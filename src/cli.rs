@@ -339,18 +339,19 @@ fn name() -> &'static str {
 pub fn main() -> ExitCode {
     complete::answer();
     report_panics();
-    let cli = parsed().unwrap_or_else(|wrong| {
-        // What watches must not take a wrong argument for an outage: 2 means critical there.
-        let given: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        if wrong.use_stderr() && usage::command_of(&given) == Some("check") {
-            check::wrong_usage(&wrong.to_string());
+    let cli = match parsed() {
+        Ok(cli) => cli,
+        Err(wrong) if wrong.use_stderr() => {
+            // What watches must not take a wrong argument for an outage: 2 means critical there.
+            let given: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            if usage::command_of(&given) == Some("check") {
+                check::wrong_usage(&wrong.to_string());
+            }
+            let _ = output::whisper(usage::told(&wrong.to_string(), &given));
+            std::process::exit(wrong.exit_code())
         }
-        let heard = match wrong.use_stderr() {
-            true => output::whisper(usage::told(&wrong.to_string(), &given)).is_ok(),
-            false => output::is_open() && wrong.print().is_ok(),
-        };
-        std::process::exit(if heard || wrong.use_stderr() { wrong.exit_code() } else { 1 })
-    });
+        Err(asked) => return output::print_by(|| asked.print()).map_or_else(report, |()| ExitCode::SUCCESS),
+    };
     let _log = log::start(serves(&cli.command));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -34,7 +34,7 @@ pub use database::{
     Account, Address, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql, Reach, SecretKey,
     expectations,
 };
-pub use file::{commented, text, usual_path, written};
+pub use file::{commented, read, text, usual_path, written};
 pub use keys::Bindings;
 pub use layers::{InForce, Layers, Origin};
 pub use mistake::{Mistake, line};
@@ -353,12 +353,15 @@ mod tests {
         for (setting, words) in [
             ("galera.quue=1", "galera.quue: [galera] has no key `quue`"),
             ("nothing", "SECTION.KEY=VALUE"),
-            ("galera.thresholds.queue=many", "queue: the text \"many\" is given, a whole number is expected"),
+            (
+                "galera.thresholds.queue=many",
+                "queue: the text \"many\" is given, a whole number from 0 on is expected",
+            ),
             (
                 "galera.members=db1:3306",
                 "the text \"db1:3306\" is given, a list such as [\"db1:3306\"] is expected",
             ),
-            ("galera.names=3", "`3` is given, a table such as"),
+            ("galera.names=3", "names: 3 is given, a table such as"),
             ("galera.thresholds.flow-control=5", "0.05 for 5 %"),
         ] {
             let error = config.with(setting).unwrap_err().to_string();
@@ -384,7 +387,7 @@ mod tests {
             ),
             (
                 "[proxysql]\nhostgroups = [\n{ writer = 1, backup = 2, reader = 3, offline = 4, writr = 5 }]",
-                "line 3: [proxysql] has no key `writr`; did you mean `writer`?",
+                "line 3: [[proxysql.hostgroups]] has no key `writr`; did you mean `writer`?",
             ),
             (
                 "[proxysql]\nuser = \"x\"\n\n[proxisql]\nuser = \"x\"",
@@ -443,7 +446,7 @@ mod tests {
         );
         assert!(said[2].contains("soon") && said[2].contains("15s"), "{said:#?}");
         assert!(said[3].starts_with("members: ") && said[3].contains("a b"), "{said:#?}");
-        assert!(said[6].contains("pink") && said[6].contains("`red`"), "{said:#?}");
+        assert_eq!(said[6], "label-colour: there is no `pink`; there are red, yellow, green, blue");
         let told = Config::parse(text).unwrap_err().to_string();
         assert!(told.contains("7 more mistakes are listed by `wheelhouse config check`"), "{told}");
         // What contradicts something else is told at its own line, in a context as well.
@@ -455,6 +458,44 @@ mod tests {
         // Text that is no TOML: each place once.
         let found = Config::examine("a = \n[tenants\nlabel = \"x\"\n").unwrap_err();
         assert_eq!(found[0].line, 1, "{found:?}");
+    }
+
+    #[test]
+    fn a_mistake_in_one_of_several_tables_is_named_with_its_own_line_in_plain_words() {
+        let edges = "[[platform.edges]]\nname = \"edge-1\"\naddress = \"192.0.2.1\"\n[[platform.edges]]\n";
+        let many = "name = \"edge-2\"\naddress = \"192.0.2.2\"\nworkers = ";
+        for (text, words) in [
+            (
+                format!("{edges}{many}\"many\""),
+                "line 7: edges: the text \"many\" is given, a whole number from 0 to 4294967295 is expected",
+            ),
+            (
+                format!("{edges}{many}5_000_000_000"),
+                "line 7: edges: 5000000000 is given, a whole number from 0 to 4294967295 is expected",
+            ),
+            (
+                format!("{edges}{many}[1.5]"),
+                "line 7: edges: a list is given, a whole number from 0 to 4294967295 is expected",
+            ),
+            (
+                format!("{edges}name = \"edge-2\"\nadress = \"192.0.2.2\""),
+                "line 6: [[platform.edges]] has no key `adress`; did you mean `address`?",
+            ),
+            (format!("{edges}name = \"edge-2\""), "line 4: edges: `address` is missing"),
+            (
+                "[platform]\nnode-port = 70000".to_owned(),
+                "line 2: node-port: 70000 is given, a whole number from 0 to 65535 is expected",
+            ),
+            (
+                "[platform]\nnode-port = 30080.5".to_owned(),
+                "line 2: node-port: 30080.5 is given, a whole number from 0 to 65535 is expected",
+            ),
+            ("read-only = 1".to_owned(), "line 1: read-only: 1 is given, true or false is expected"),
+            ("label = { a = 1 }".to_owned(), "line 1: label: a table is given, text in quotes is expected"),
+        ] {
+            let error = Config::parse(&text).unwrap_err().to_string();
+            assert_eq!(error, words, "{text}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod time;
 pub use changes::changes;
 pub use downtime::{Downtime, downtime};
 pub use event::{Happened, Kind, Turn};
-pub use lanes::{By, Lane, Span, lanes};
+pub use lanes::{By, Lane, LaneOf, Span, lanes};
 pub use report::{Report, span};
 pub use runs::of_runs;
 pub use state::{Difference, State, differences};

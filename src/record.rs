@@ -13,6 +13,6 @@ mod reader;
 mod writer;
 
 pub use block::Head;
-pub use keeper::{Keeper, folder, kept};
-pub use reader::{Recording, is_recording};
+pub use keeper::{Keeper, folder, kept, open_kept};
+pub use reader::{Recording, is_recording, open_regular};
 pub use writer::Recorder;

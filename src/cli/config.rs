@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::{Common, Failure, Format, Output, session, table};
 use crate::{
     cluster::words::count,
-    config::{self, Config, InForce, Mistake, settings::CONTEXTS},
+    cockpit,
+    config::{self, Config, InForce, Layers, Mistake, Origin, settings::CONTEXTS},
     ui::{
         Depth, Theme,
         command::{self, BadKey},
@@ -34,7 +35,7 @@ enum What {
         #[arg(long)]
         stdout: bool,
     },
-    /// Name every mistake in the configuration file, with its line and what to do; exit code 1 if there is one
+    /// Name every mistake in the configuration file and in --set, with its line and what to do; exit code 1 if there is one
     Check(Output),
     /// Show what is in force, and where each value comes from: file, context, environment, flag or default
     Show(Output),
@@ -82,36 +83,105 @@ fn init(common: &Common) -> Result<(), Failure> {
 struct Checked {
     /// `null`: there is no file.
     file: Option<PathBuf>,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<Wrong>,
+}
+
+/// A mistake, and where it stands.
+#[derive(Serialize)]
+struct Wrong {
+    from: Origin,
+    /// The line in the file, from 1; `null`: it stands in none.
+    line: Option<usize>,
+    message: String,
+}
+
+impl From<Mistake> for Wrong {
+    fn from(Mistake { line, message }: Mistake) -> Self {
+        Self { from: Origin::File, line: Some(line), message }
+    }
+}
+
+impl Wrong {
+    /// In a line. `path`: the file.
+    fn told(&self, path: &str) -> String {
+        let from = match &self.from {
+            Origin::Flag(name) => format!("--{name}"),
+            Origin::Environment(name) => name.clone(),
+            Origin::Default | Origin::File | Origin::Context(_) => path.to_owned(),
+        };
+        let line = self.line.map_or(String::new(), |line| format!("line {line}: "));
+        format!("{from}: {}\n", table::plain(&format!("{line}{}", self.message)))
+    }
 }
 
 fn check(common: &Common, format: Format) -> Result<(), Failure> {
     let path = path(common)?;
-    if !path.exists() && common.config.is_none() {
-        return match format {
-            Format::Json => table::json(&Checked { file: None, mistakes: Vec::new() }),
-            Format::Table => table::print(&format!(
-                "there is no configuration at {}: the defaults are in force; `wheelhouse config init` writes one\n",
-                path.display()
-            )),
-        };
+    let is_there = common.config.is_some() || path.exists();
+    let text = is_there.then(|| config::text(&path)).transpose().map_err(Failure::failed)?;
+    let mut mistakes: Vec<_> = text.iter().flat_map(|text| of_file(text)).map(Wrong::from).collect();
+    mistakes.extend(of_settings(common, mistakes.is_empty())?);
+    let path = path.display().to_string();
+    let told = match mistakes.as_slice() {
+        [] if !is_there => format!(
+            "there is no configuration at {path}: the defaults are in force; `wheelhouse config init` writes one\n"
+        ),
+        [] => format!("{path}: no mistakes\n"),
+        all => {
+            let lines = all.iter().map(|wrong| wrong.told(&path));
+            lines.chain([format!("{}\n", count(all.len(), "mistake"))]).collect()
+        }
+    };
+    let found = !mistakes.is_empty();
+    match format {
+        Format::Json => table::json(&Checked { file: is_there.then(|| path.into()), mistakes })?,
+        Format::Table => table::print(&told)?,
     }
-    let text = config::text(&path).map_err(Failure::failed)?;
-    let mistakes = match Config::examine(&text) {
+    if found { Err(Failure::Told) } else { Ok(()) }
+}
+
+/// The mistakes of a file.
+fn of_file(text: &str) -> Vec<Mistake> {
+    match Config::examine(text) {
         Ok(config) => {
-            let mut found = themes_that_are_none(&config, &text);
-            found.extend(keys_that_cannot_be(&config, &text));
+            let mut found = themes_that_are_none(&config, text);
+            found.extend(keys_that_cannot_be(&config).into_iter().map(|bad| Mistake {
+                line: config::line(text, &["keys", &bad.command]),
+                message: of_key(&bad),
+            }));
             found.sort_by_key(|mistake| mistake.line);
             found
         }
         Err(mistakes) => mistakes,
-    };
-    let found = !mistakes.is_empty();
-    match format {
-        Format::Json => table::json(&Checked { file: Some(path), mistakes })?,
-        Format::Table => table::print(&told(&path.display().to_string(), &mistakes))?,
     }
-    if found { Err(Failure::Told) } else { Ok(()) }
+}
+
+/// The mistakes of the settings that are given with `--set` or its variable; where they and the file are good, what they say
+/// against each other too.
+fn of_settings(common: &Common, file_is_good: bool) -> Result<Vec<Wrong>, Failure> {
+    let from = common.given.origin("settings");
+    let wrong = |message: String| Wrong { from: from.clone(), line: None, message };
+    let mut settings = common.settings.iter().filter(|setting| !setting.trim().is_empty()).peekable();
+    if settings.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let bad = settings.filter_map(|setting| Layers::default().set(from.clone(), setting).err());
+    let bad: Vec<_> = bad.map(|bad| wrong(bad.to_string())).collect();
+    if !bad.is_empty() || !file_is_good {
+        return Ok(bad);
+    }
+    let layers = session::layers(common)?;
+    let in_force = layers.config(None).and_then(|config| {
+        let context = cockpit::target(&config).context_name();
+        layers.config(context.as_deref())
+    });
+    let config = match in_force {
+        Ok(config) => config,
+        Err(bad) => return Ok(vec![wrong(bad.to_string())]),
+    };
+    let theme =
+        config.theme.as_ref().and_then(|theme| Theme::load(theme, &config::own_themes(), Depth::True).err());
+    let keys = keys_that_cannot_be(&config);
+    Ok(theme.into_iter().chain(keys.iter().map(of_key)).map(wrong).collect())
 }
 
 /// Themes are files too: whether one is there is no matter of the text.
@@ -124,28 +194,16 @@ fn themes_that_are_none(config: &Config, text: &str) -> Vec<Mistake> {
     let of_contexts = config.contexts.iter().filter_map(|(name, section)| {
         bad(section.get("theme").and_then(toml::Value::as_str), &[CONTEXTS, name, "theme"])
     });
-    let mut found: Vec<_> = bad(config.theme.as_deref(), &["theme"]).into_iter().chain(of_contexts).collect();
-    found.sort_by_key(|mistake| mistake.line);
-    found
+    bad(config.theme.as_deref(), &["theme"]).into_iter().chain(of_contexts).collect()
 }
 
 /// Which commands and keys there are is known to the screen.
-fn keys_that_cannot_be(config: &Config, text: &str) -> Vec<Mistake> {
-    let wrong = command::bind(config.keys.iter()).err().unwrap_or_default();
-    let mistake = |bad: BadKey| Mistake {
-        line: config::line(text, &["keys", &bad.command]),
-        message: format!("[keys] {}: {}", bad.command, bad.why),
-    };
-    wrong.into_iter().map(mistake).collect()
+fn keys_that_cannot_be(config: &Config) -> Vec<BadKey> {
+    command::bind(config.keys.iter()).err().unwrap_or_default()
 }
 
-fn told(path: &str, mistakes: &[Mistake]) -> String {
-    if mistakes.is_empty() {
-        return format!("{path}: no mistakes\n");
-    }
-    let lines = mistakes.iter().map(|mistake| format!("{path}: {}\n", table::plain(&mistake.to_string())));
-    let all: String = lines.collect();
-    all + &format!("{}\n", count(mistakes.len(), "mistake"))
+fn of_key(bad: &BadKey) -> String {
+    format!("[keys] {}: {}", bad.command, bad.why)
 }
 
 /// What is in force as JSON.

@@ -60,8 +60,13 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
     let exec = run::exec(&session.access(&snapshot), wanted).await;
     let exec = exec.map_err(|why| Failure::Failed(table::plain(&why)))?;
     let place = table::plain(&exec.place());
-    let running =
-        async { if tty { hand_over::interactive(exec).await } else { hand_over::piped(exec, stdin).await } };
+    let running = async {
+        if tty {
+            hand_over::interactive(exec).await
+        } else {
+            hand_over::piped(exec, stdin, output::bare()).await
+        }
+    };
     let left = tokio::select! {
         left = running => left,
         () = cockpit::asked_to_stop() => return Err(Failure::Told),

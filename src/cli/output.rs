@@ -4,9 +4,13 @@
 use std::{
     borrow::Cow,
     fmt::Display,
-    io::{ErrorKind, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
+    pin::Pin,
     sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll},
 };
+
+use tokio::io::AsyncWrite;
 
 use super::Failure;
 use crate::{cockpit, ui};
@@ -23,8 +27,7 @@ ctor::declarative::ctor! {
     }
 }
 
-/// Whether what is printed on standard output reaches anything.
-pub(super) fn is_open() -> bool {
+fn is_open() -> bool {
     !CLOSED.load(Ordering::Relaxed)
 }
 
@@ -33,7 +36,7 @@ pub(super) fn is_open() -> bool {
 /// # Errors
 /// As [`print_as_it_is`].
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    print_as_it_is(&letters(text, std::io::stdout().is_terminal()))
+    print_as_it_is(&letters(text, io::stdout().is_terminal()))
 }
 
 /// The text, in ASCII for a terminal that shows nothing else.
@@ -46,14 +49,43 @@ fn letters(text: &str, on_terminal: bool) -> Cow<'_, str> {
 /// # Errors
 /// It cannot be written: [`Failure::Unheard`] where nobody reads it any more (`| head`), otherwise with the reason.
 pub(super) fn print_as_it_is(text: &str) -> Result<(), Failure> {
+    print_by(|| io::stdout().write_all(text.as_bytes()))
+}
+
+/// Has somebody else print on standard output.
+///
+/// # Errors
+/// As [`print_as_it_is`].
+pub(super) fn print_by(print: impl FnOnce() -> io::Result<()>) -> Result<(), Failure> {
     if !is_open() {
         return Err(Failure::Failed("standard output is closed: there is nowhere to print".into()));
     }
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
+    print().and_then(|()| io::stdout().flush()).map_err(|e| match e.kind() {
         ErrorKind::BrokenPipe => Failure::Unheard,
         _ => Failure::Failed(format!("cannot print: {e}")),
     })
+}
+
+/// Standard output as it is, for what a command in a container says.
+pub(super) fn bare() -> Box<dyn AsyncWrite + Unpin + Send> {
+    if is_open() { Box::new(tokio::io::stdout()) } else { Box::new(Closed) }
+}
+
+/// Takes nothing, as what is closed does: what the standard library has opened in its place takes all.
+struct Closed;
+
+impl AsyncWrite for Closed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::Error::other("standard output is closed")))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Tells a line on standard error.
@@ -70,7 +102,7 @@ pub(super) fn tell(text: impl Display) -> Result<(), Failure> {
 /// [`Failure::Unheard`]: it cannot be written.
 pub(super) fn whisper(text: impl Display) -> Result<(), Failure> {
     let text = text.to_string();
-    let text = letters(&text, std::io::stderr().is_terminal());
-    let mut err = std::io::stderr().lock();
+    let text = letters(&text, io::stderr().is_terminal());
+    let mut err = io::stderr().lock();
     err.write_all(text.as_bytes()).and_then(|()| err.flush()).map_err(|_| Failure::Unheard)
 }

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, headroom, session, table};
 use crate::{
-    cluster::{Chain, Freshness, Link, LinkState, Outside, Served, Snapshot},
+    cluster::{
+        Chain, Freshness, Link, LinkState, Outside, Served, Snapshot, platform::Unlooked, words::count,
+    },
     live::edge,
     ui,
     wire::tls::Roots,
@@ -46,6 +48,8 @@ struct AllJson<'a> {
     tenants: Vec<TenantJson>,
     /// How well what the ways are made of is known.
     sources: BTreeMap<&'static str, SourceJson<'a>>,
+    /// What has not been looked at yet around.
+    not_looked_at: Vec<Unlooked>,
     /// What is served at the addresses that were asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     served: Option<Vec<Served>>,
@@ -88,6 +92,8 @@ pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure>
     if session.has_platform() {
         seen = session.looked_around(hosts.as_deref()).await;
     }
+    let hosts = hosts.unwrap_or_else(|| Outside::hosts(&seen).into_iter().collect());
+    let unlooked = if seen.around.looks() { seen.unlooked(&hosts) } else { Vec::new() };
     let chains = match &args.tenant {
         Some(name) => vec![Chain::of(&seen, headroom::tenant(&seen, name)?)],
         None => seen.tenants.values().map(|tenant| Chain::of(&seen, tenant)).collect(),
@@ -96,7 +102,7 @@ pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure>
     match args.output.output {
         Format::Json => {
             let tenants = chains.into_iter().map(|chain| of_tenant(chain, &seen)).collect();
-            table::json(&AllJson { tenants, sources: sources(&seen), served })
+            table::json(&AllJson { tenants, sources: sources(&seen), not_looked_at: unlooked, served })
         }
         Format::Table => {
             let text = match args.tenant {
@@ -104,7 +110,7 @@ pub(super) async fn run(common: &Common, args: ReachArgs) -> Result<(), Failure>
                 None => all(&chains),
             };
             let at = served.map_or(String::new(), |all| looks(&all));
-            table::print(&(text + &at + &unknown(&seen)))
+            table::print(&(text + &at + &unknown(&seen, &unlooked, hosts.len())))
         }
     }
 }
@@ -200,8 +206,9 @@ fn one(chain: &Chain) -> String {
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }
 
-/// What is not known of the ways, and why, a line each; what is not installed is only told where it is asked for.
-fn unknown(seen: &Snapshot) -> String {
+/// What is not known of the ways, and why, a line each; what is not installed is only told where it is asked for. `hosts`:
+/// how many there are.
+fn unknown(seen: &Snapshot, unlooked: &[Unlooked], hosts: usize) -> String {
     let mut text = String::new();
     for (name, freshness) in seen.outside_sources() {
         match freshness {
@@ -213,6 +220,15 @@ fn unknown(seen: &Snapshot) -> String {
             Freshness::Live { .. } => {}
         }
     }
+    for Unlooked { at, hosts: not } in unlooked {
+        text += &match (not.as_slice(), hosts) {
+            ([host], 1) => format!("▲ {at}: {host} is not looked at yet\n"),
+            _ => format!("▲ {at}: {} of {} not looked at yet\n", not.len(), count(hosts, "host")),
+        };
+    }
+    if hosts > 1 && !unlooked.is_empty() {
+        text += "  → `wheelhouse reach TENANT` looks at the hosts of that tenant first\n";
+    }
     let text: String = text.lines().map(|line| table::plain(line) + "\n").collect();
     if text.is_empty() { text } else { format!("\n{text}") }
 }
@@ -220,7 +236,42 @@ fn unknown(seen: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Part, TenantName, sketch};
+    use crate::cluster::{
+        Look, Observation, Part, Seen, TenantName, Trouble,
+        platform::{Asked, Component, ComponentKey, ComponentKind, EdgeFacts, Facts, Found, Looked, Spot},
+        sketch,
+    };
+
+    #[test]
+    fn what_was_not_looked_at_yet_is_told_place_by_place() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let mut seen = sketch("node w1\ntenant acme 1 on w1", now).expect("a sketch");
+        let edge = |name: &str| ComponentKey::new(ComponentKind::Edge, name);
+        let answers = Component::new(edge("edge-1")).read(Facts::Edge(EdgeFacts::default()), None, now);
+        let silent = Component::new(edge("edge-3")).failed(Trouble::Silent, "does not answer", now);
+        for one in [answers, Component::new(edge("edge-2")), silent] {
+            seen.observe(Observation::Platform(Seen::Put(one.name.clone(), one)));
+        }
+        let hosts: [Arc<str>; 2] = ["a.example".into(), "b.example".into()];
+        let spot = Spot { host: hosts[0].clone(), asked: Asked::At(edge("edge-1")) };
+        let found = Found::Tls(Look::Refused);
+        seen.observe(Observation::Look(Seen::Put(spot, Looked { since: now, found })));
+        let told = |hosts: &[Arc<str>]| {
+            let text = unknown(&seen, &seen.unlooked(hosts), hosts.len());
+            text.lines()
+                .filter(|line| line.contains("edge") || line.contains('→'))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(
+            told(&hosts),
+            "▲ edge edge-1: 1 of 2 hosts not looked at yet\n▲ edge edge-2: 2 of 2 hosts not looked at yet\n  \
+             → `wheelhouse reach TENANT` looks at the hosts of that tenant first"
+        );
+        assert_eq!(told(&hosts[1..]).lines().next(), Some("▲ edge edge-1: b.example is not looked at yet"));
+        assert_eq!(told(&hosts[..1]), "▲ edge edge-2: a.example is not looked at yet");
+        assert!(!seen.has_looked_at(&hosts[..1]), "edge-2 has not answered");
+    }
 
     #[test]
     fn a_tenant_that_nothing_leads_to_is_told_as_such_and_is_not_broken() {

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::task::spawn_blocking;
 
 use super::{Common, Failure, output, session};
 use crate::{
     cockpit,
     config::Config,
     history::moment_of,
-    record::{Recording, folder, kept},
+    record::{Recording, open_kept},
     wire::Wire,
 };
 
@@ -34,25 +35,16 @@ pub(super) struct ReplayArgs {
 impl Which {
     /// Opens it. Also the name of it for people.
     pub(super) async fn open(&self, config: &Config) -> Result<(Recording, String), Failure> {
-        let (files, name) = match self.files.as_slice() {
-            [] => {
-                let wire = Wire::connect_lazily(&cockpit::target(config)).await.map_err(Failure::Failed)?;
-                let files = kept(&folder(&session::state_dir()?, wire.context(), wire.server()));
-                if files.is_empty() {
-                    let context = wire.context();
-                    return Err(Failure::Failed(format!(
-                        "nothing is kept of {context}: the cockpit keeps it while it is open, `wheelhouse record FILE` without it"
-                    )));
-                }
-                (files, format!("what was kept of {}", wire.context()))
-            }
-            files => {
-                (files.to_vec(), files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))
-            }
+        let files = self.files.clone();
+        let (opened, name) = if files.is_empty() {
+            let wire = Wire::connect_lazily(&cockpit::target(config)).await.map_err(Failure::Failed)?;
+            let (state_dir, name) = (session::state_dir()?, format!("what was kept of {}", wire.context()));
+            (spawn_blocking(move || open_kept(&state_dir, wire.context(), wire.server())), name)
+        } else {
+            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            (spawn_blocking(move || Recording::open(&files)), names.join(", "))
         };
-        let recording =
-            tokio::task::spawn_blocking(move || Recording::open(&files)).await.map_err(Failure::failed)?;
-        Ok((recording.map_err(Failure::Failed)?, name))
+        Ok((opened.await.map_err(Failure::failed)?.map_err(Failure::Failed)?, name))
     }
 }
 
@@ -64,12 +56,12 @@ pub(super) async fn run(common: &Common, args: ReplayArgs) -> Result<(), Failure
     for gap in recording.gaps() {
         output::tell(format_args!("▲ {}", super::table::plain(gap)))?;
     }
-    let (first, last) = recording.ends();
+    let (_, last) = recording.ends();
     let place = match args.at {
         None => 0,
         Some(text) => {
             let at = moment_of(&text, last).map_err(Failure::Usage)?;
-            recording.find(at.max(if text.starts_with('-') { first } else { at })).map_err(Failure::Failed)?
+            recording.find(at).map_err(Failure::Failed)?
         }
     };
     if std::env::var("TERM").is_ok_and(|term| term == "dumb") {

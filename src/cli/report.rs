@@ -34,14 +34,10 @@ enum Form {
 pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<(), Failure> {
     let config = session::configure(common)?;
     let (mut recording, _) = args.which.open(&config).await?;
-    let (first, last) = recording.ends();
+    let (_, last) = recording.ends();
     let moment = |text: &Option<String>| {
-        let text = text.as_deref();
-        let one = |text: &str| moment_of(text, last).map(|at| (at, text.starts_with('-')));
-        let read = text.map(one).transpose();
-        // More hours than there are is all there is.
-        read.map(|read| read.map(|(at, relative)| if relative { at.max(first) } else { at }))
-            .map_err(Failure::Usage)
+        let read = text.as_deref().map(|text| moment_of(text, last)).transpose();
+        read.map_err(Failure::Usage)
     };
     let (since, until) = (moment(&args.since)?, moment(&args.until)?);
     if let Some((since, until)) = since.zip(until).filter(|(since, until)| until < since) {

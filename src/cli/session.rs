@@ -39,14 +39,9 @@ pub(super) struct Session {
 
 /// The configuration in its layers: the file, the environment, flags.
 pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
-    let unread = |file: &PathBuf| match file {
-        file if !file.exists() => Some("there is no such file"),
-        file => file.is_dir().then_some("it is a folder"),
-    };
-    if let Some((file, why)) = common.config.as_ref().and_then(|file| Some((file, unread(file)?))) {
-        return Err(Failure::Failed(format!("the configuration {} cannot be read: {why}", file.display())));
-    }
-    let mut layers = Layers::read(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
+    let file = config::read(common.config.as_deref()).map_err(Failure::failed)?;
+    let layers = file.map_or_else(|| Ok(Layers::default()), |(path, text)| Layers::of(path, &text));
+    let mut layers = layers.map_err(|e| Failure::Usage(e.to_string()))?;
     let origin = |id: &str| common.given.origin(id);
     // As kubectl has it: over what a file says, under the flag.
     let listed = std::env::var(KUBECONFIG).ok().filter(|list| !list.is_empty());

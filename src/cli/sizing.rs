@@ -1,12 +1,6 @@
 //! `wheelhouse sizing`.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    pin::pin,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, path::PathBuf, pin::pin, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -17,7 +11,7 @@ use crate::{
     cockpit,
     live::workers::{StatusPage, measured},
     plan::unknown_tenant,
-    record::{Recording, folder, is_recording, kept},
+    record::{Recording, is_recording, open_kept, open_regular},
 };
 
 /// The arguments of `wheelhouse sizing`.
@@ -44,25 +38,19 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     if let Some(file) = args.from.as_ref().filter(|file| is_recording(file)) {
         return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
     }
-    let cannot = |file: &Path, error| Failure::Usage(format!("{} cannot be read: {error}", file.display()));
-    if let Some(file) = args.from.as_ref().filter(|_| args.tenant.is_none()) {
-        fs::File::open(file).map_err(|error| cannot(file, error))?;
-        return Err(Failure::Usage(
-            "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
-        ));
-    }
-    // A pipe or a device would be read without end.
-    if let Some(file) =
-        args.from.as_ref().filter(|file| fs::metadata(file).is_ok_and(|found| !found.is_file()))
-    {
-        return Err(Failure::Usage(format!(
-            "{} is no regular file: --from wants a recording or measurements",
-            file.display()
-        )));
-    }
     let given = args.from.as_ref().map(|file| {
-        let text = fs::read_to_string(file).map_err(|error| cannot(file, error))?;
-        read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
+        let opened = open_regular(file).map_err(Failure::Failed)?;
+        if args.tenant.is_none() {
+            return Err(Failure::Usage(
+                "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
+            ));
+        }
+        let failed = |why: &str| Failure::Failed(format!("{} {why}", file.display()));
+        let text = io::read_to_string(opened).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => failed("is neither a recording of wheelhouse nor measurements"),
+            _ => failed(&format!("cannot be read: {error}")),
+        })?;
+        read(&text).map_err(|why| failed(&format!("holds no measurements: {why}")))
     });
     let given = given.transpose()?;
     let mut session = session::open(common).await?;
@@ -93,8 +81,10 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     let kept = match &given {
         Some(_) => BTreeMap::new(),
         None => {
-            let folder = folder(&session::state_dir()?, session.wire.context(), session.wire.server());
-            let read = tokio::task::spawn_blocking(move || Recording::open(&kept(&folder))?.uses());
+            let (state_dir, wire) = (session::state_dir()?, session.wire.clone());
+            let read = tokio::task::spawn_blocking(move || {
+                open_kept(&state_dir, wire.context(), wire.server())?.uses()
+            });
             read.await.map_err(Failure::failed)?.unwrap_or_default()
         }
     };

@@ -31,7 +31,7 @@ pub use counter::Counter;
 pub(super) use derived::Derived;
 pub use edge::{EdgeFacts, Stub};
 pub use floating::FloatingFacts;
-pub use look::{Asked, Found, Looked, Reply, Spot};
+pub use look::{Asked, Found, Looked, Reply, Spot, Unlooked};
 pub use looker::{Duty, Looker, Telling};
 pub use loss::{PlatformLoss, lost_with, machines, runs_on};
 pub use node::IngressNodeFacts;

@@ -111,3 +111,23 @@ impl Tenant {
         self.active().fold(0, |all, pod| all.saturating_add(pod.restarts()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cluster::sketch;
+
+    #[test]
+    fn restarts_are_counted_as_far_as_numbers_go() {
+        let many = "node w1\nnode w2\ntenant acme 2 on w1 w2 restarts=2147483648";
+        let mut seen = sketch(many, Timestamp::UNIX_EPOCH).expect("a cluster");
+        let tenant = seen.tenants.remove(&TenantName::from("acme")).expect("a tenant");
+        assert_eq!(tenant.restarts(), u32::MAX, "of two pods");
+        let mut pod = Pod::clone(&tenant.pods[0]);
+        assert_eq!(pod.restarts(), 1 << 31);
+        pod.containers.extend(pod.containers.clone());
+        assert_eq!(pod.restarts(), u32::MAX, "of two containers");
+    }
+}

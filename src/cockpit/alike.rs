@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::{screen, themes};
 use crate::{
     app::{Msg, OnScreen},
-    cluster::Severity,
+    cluster::{Severity, Snapshot},
     plan::whatif::Forecast,
     ui::{Outlook, Question},
 };
@@ -54,8 +54,16 @@ pub(super) fn foresee(
 ) {
     let (forecast, tell) = (forecast.clone(), tell.clone());
     tokio::task::spawn_blocking(move || {
-        let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
-        let outlook = Outlook::of(&mut forecast, seen, question);
-        let _ = tell.blocking_send(Msg::Foreseen(Box::new(outlook)));
+        let _ = tell.blocking_send(Msg::Foreseen(outlook(&forecast, seen, question)));
     });
+}
+
+/// What is predicted of what is seen; what it was made with before is used again.
+pub(super) fn outlook(
+    forecast: &Mutex<Forecast>,
+    seen: Arc<Snapshot>,
+    question: Option<Question>,
+) -> Box<Outlook> {
+    let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
+    Box::new(Outlook::of(&mut forecast, seen, question))
 }

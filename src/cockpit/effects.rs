@@ -30,7 +30,7 @@ use crate::{
     cluster::{LogSource, Severity, Snapshot},
     config, live,
     plan::{Rollback, rebalance, whatif::Forecast},
-    record::{Recording, folder, kept},
+    record::open_kept,
     run::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -327,35 +327,13 @@ impl Performer {
     /// Saves the report of an incident, from what was kept and what is seen now.
     fn export(&self, from: Timestamp, until: Timestamp) {
         let (wire, state_dir, tell) = (&self.look.wire, self.state_dir.clone(), self.tell.clone());
-        let place = folder(&state_dir, wire.context(), wire.server());
         let (context, server) = (wire.context().to_owned(), wire.server().to_owned());
         let seen = self.seen.borrow().clone();
         tokio::task::spawn_blocking(move || {
-            let files = kept(&place);
-            if files.is_empty() {
-                let why = "nothing is kept of this cluster yet, from which a report could be made: [recording] keep has it kept";
-                let _ = tell.blocking_send(Msg::Notice(Severity::Warning, why.into()));
-                return;
-            }
-            let made = Recording::open(&files).and_then(|mut recording| {
+            let made = open_kept(&state_dir, &context, &server).and_then(|mut recording| {
                 let audit = run::audited(&state_dir, &context, &server)?;
-                let (first, _) = recording.ends();
-                let mut made = incident(
-                    &mut recording,
-                    Some(from.max(first)),
-                    Some(until.max(first)),
-                    &audit.lines,
-                    Some(&seen),
-                )?;
-                if first > from {
-                    made.gaps.push(format!(
-                        "what was before {}, nothing was kept then",
-                        first.strftime("%H:%M:%S")
-                    ));
-                }
-                Ok(made)
+                incident(&mut recording, Some(from), Some(until), &audit.lines, Some(&seen))
             });
-            let made = made.map_err(|why| format!("{why}; see [recording] keep"));
             let _ = tell.blocking_send(saved(made, &state_dir));
         });
     }

@@ -12,6 +12,7 @@ use std::{
 use crossterm::terminal;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::{
+    io::AsyncWrite,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -72,8 +73,8 @@ pub fn killed(code: i32) -> Option<&'static str> {
     (code == KILLED).then_some("it was killed: by somebody, for want of memory, or with its container or pod")
 }
 
-/// Runs a command that has no terminal: what is piped in goes there, if anything is to.
-pub async fn piped(exec: Exec, stdin: bool) -> Left {
+/// Runs a command that has no terminal: what is piped in goes there, if anything is to, and what it says to `out`.
+pub async fn piped(exec: Exec, stdin: bool, out: impl AsyncWrite + Unpin) -> Left {
     let (typing, typed) = mpsc::channel(16);
     // Nobody changes a size that there is none of.
     let (_, sizes) = mpsc::channel(1);
@@ -81,7 +82,7 @@ pub async fn piped(exec: Exec, stdin: bool) -> Left {
     match reading {
         Err(why) => Left::Failed(format!("the input cannot be read: {why}")),
         Ok(_reading) => exec
-            .run(Input { typed, sizes }, tokio::io::stdout(), tokio::io::stderr())
+            .run(Input { typed, sizes }, out, tokio::io::stderr())
             .await
             .map_or_else(Left::Failed, Left::Ended),
     }

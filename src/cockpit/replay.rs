@@ -25,7 +25,7 @@ use crate::{
     plan::whatif::Forecast,
     record::Recording,
     run::{self, campaign},
-    ui::{Outlook, Question, Replay, Seek},
+    ui::{Question, Replay, Seek},
 };
 
 /// Why nothing is asked of a cluster.
@@ -205,10 +205,7 @@ impl Player {
                 Ok(seen) => {
                     wanted.store(place, Ordering::Relaxed);
                     let seen = Arc::new(seen);
-                    let outlook = is_last.then(|| {
-                        let mut forecast = forecast.lock().unwrap_or_else(PoisonError::into_inner);
-                        Box::new(Outlook::of(&mut forecast, seen.clone(), question))
-                    });
+                    let outlook = is_last.then(|| alike::outlook(&forecast, seen.clone(), question));
                     let _ = tell.blocking_send(Msg::Sought(judge.judge(seen), outlook));
                     if let Some(edge) = edge {
                         let _ = tell.blocking_send(Msg::Notice(Severity::Notice, edge.into()));
@@ -226,14 +223,7 @@ impl Player {
             (self.recording.clone(), self.state_dir.clone(), self.tell.clone());
         tokio::task::spawn_blocking(move || {
             let mut held = recording.lock().unwrap_or_else(PoisonError::into_inner);
-            let (first, last) = held.0.ends();
-            let made = incident(
-                &mut held.0,
-                Some(from.clamp(first, last)),
-                Some(until.clamp(first, last)),
-                &[],
-                None,
-            );
+            let made = incident(&mut held.0, Some(from), Some(until), &[], None);
             let _ = tell.blocking_send(saved(made, &state_dir));
         });
     }

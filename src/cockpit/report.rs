@@ -17,11 +17,11 @@ use crate::{
     run::{self, AuditLine, campaign},
 };
 
-/// The report of what a recording says between two moments; without them of all of it. `now` is what is seen since: it
-/// stands for the end where the recording does not reach.
+/// The report of what a recording says between two moments; without them of all of it. Where it does not reach so far, the
+/// report says so. `now` is what is seen since: it stands for the end where the recording does not reach.
 ///
 /// # Errors
-/// One sentence: a moment lies outside the recording, they are in the wrong order, or that part of it is damaged.
+/// One sentence: nothing between the moments is in the recording, they are in the wrong order, or that part of it is damaged.
 pub fn incident(
     recording: &mut Recording,
     from: Option<Timestamp>,
@@ -29,15 +29,15 @@ pub fn incident(
     audit: &[AuditLine],
     now: Option<&Snapshot>,
 ) -> Result<Report, String> {
-    let (_, last) = recording.ends();
-    let from_place = from.map_or(Ok(0), |from| recording.find(from))?;
+    let (first, last) = recording.ends();
+    let early = from.filter(|from| from.as_second() < first.as_second());
+    let late = until.filter(|until| until.as_second() > last.as_second());
+    let from_place = recording.find(if early.is_some() { first } else { from.unwrap_or(first) })?;
     let before = recording.at(from_place)?;
-    let beyond = |until: &Timestamp| until.as_second() > last.as_second();
-    let after = match (until, now) {
-        (Some(until), Some(now)) if beyond(&until) => now.clone(),
-        (None, Some(now)) if now.at > last => now.clone(),
-        (until, _) => {
-            let place = recording.find(until.unwrap_or(last))?;
+    let after = match now.filter(|now| late.is_some() || until.is_none() && now.at > last) {
+        Some(now) => now.clone(),
+        None => {
+            let place = recording.find(if late.is_some() { last } else { until.unwrap_or(last) })?;
             recording.at(place)?
         }
     };
@@ -50,7 +50,14 @@ pub fn incident(
     events.extend(of_runs(&runs, &campaigns));
     events.sort_by_key(|event| event.time);
     let actions = run::actions(&runs, &campaigns, audit, &after);
-    Ok(Report::of(&before, &after, &events, &actions, recording.gaps().to_vec()))
+    let mut gaps = recording.gaps().to_vec();
+    let at = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    gaps.extend(early.map(|_| format!("what was before {}, when nothing was recorded", at(first))));
+    gaps.extend(
+        late.filter(|_| now.is_none())
+            .map(|_| format!("what was after {}, when nothing was recorded", at(last))),
+    );
+    Ok(Report::of(&before, &after, &events, &actions, gaps))
 }
 
 /// Saves a report in the state folder, in Markdown and as JSON; what is said of it.

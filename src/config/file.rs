@@ -18,9 +18,13 @@ pub fn usual_path() -> Option<PathBuf> {
     folders().map(|folders| etcetera::AppStrategy::config_dir(&folders).join("config.toml"))
 }
 
-/// The file that counts: the named one, or the user's own, if there is one.
-pub(super) fn path(named: Option<&Path>) -> Option<PathBuf> {
-    named.map(Path::to_owned).or_else(|| usual_path().filter(|path| path.exists()))
+/// The file that counts, and what it says: the named one, or the user's own; `None`: there is none.
+///
+/// # Errors
+/// It cannot be read: one sentence.
+pub fn read(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, BadConfig> {
+    let path = named.map(Path::to_owned).or_else(|| usual_path().filter(|path| path.exists()));
+    path.map(|path| text(&path).map(|text| (path, text))).transpose()
 }
 
 /// What the file says.

@@ -74,10 +74,16 @@ impl Layers {
     /// # Errors
     /// The file cannot be read, or holds mistakes: the first of them.
     pub fn read(named: Option<&Path>) -> Result<Self, BadConfig> {
-        let Some(path) = file::path(named) else { return Ok(Self::default()) };
-        let text = file::text(&path)?;
-        let config = Config::parse(&text).map_err(|e| BadConfig(format!("{}: {e}", path.display())))?;
-        let mut told: toml::Table = toml::from_str(&text).map_err(|e| BadConfig(e.message().to_owned()))?;
+        file::read(named)?.map_or_else(|| Ok(Self::default()), |(path, text)| Self::of(path, &text))
+    }
+
+    /// What a file says.
+    ///
+    /// # Errors
+    /// It holds mistakes: the first of them.
+    pub fn of(path: PathBuf, text: &str) -> Result<Self, BadConfig> {
+        let config = Config::parse(text).map_err(|e| BadConfig(format!("{}: {e}", path.display())))?;
+        let mut told: toml::Table = toml::from_str(text).map_err(|e| BadConfig(e.message().to_owned()))?;
         told.remove(settings::CONTEXTS);
         Ok(Self { path: Some(path), file: config, told, over: Vec::new() })
     }

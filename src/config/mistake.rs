@@ -2,12 +2,12 @@
 //!
 //! Every setting is read by itself, so that one mistake hides no other, and each is told with its own line.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeString, DeTable, DeValue, ValueDeserializer},
 };
 
 use super::{
@@ -161,83 +161,55 @@ impl Reader<'_> {
 
     /// Reads one setting by itself.
     fn setting(&mut self, at: usize, value: &Spanned<DeValue<'_>>, path: &[&str]) {
-        let Some(plain) = owned(value.get_ref()) else { return };
-        let alone = path.iter().rev().fold(plain, |value, name| {
-            toml::Value::Table(toml::Table::from_iter([((*name).to_owned(), value)]))
-        });
-        let Err(error) = alone.try_into::<Config>() else { return };
+        let Err(error) = by_itself(path, value.clone()) else { return };
+        // What is read whole does not say which part of it is meant.
+        let is_vague = error.span().is_none_or(|span| span.start <= value.span().start);
+        let part = parts(value).into_iter().filter(|_| is_vague).find_map(|part| by_itself(path, part).err());
+        let at = part.as_ref().unwrap_or(&error).span().map_or(at, |span| span.start);
         let message = error.message().replace('\n', " ");
-        let section = path[..path.len() - 1].join(".");
+        let name = path[path.len() - 1];
         match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
             Some((key, known)) => {
-                let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
-                let line = inside(value.get_ref(), key).unwrap_or(at);
-                let it = format!("[{section}] has no key `{key}`");
-                self.wrong(line, meant(&it, key, &known));
+                let section = match value.get_ref() {
+                    DeValue::Array(_) => format!("[[{}]]", path.join(".")),
+                    _ => format!("[{}]", path[..path.len() - 1].join(".")),
+                };
+                self.wrong(at, meant(&format!("{section} has no key `{key}`"), key, &quoted(known)));
             }
-            None => {
-                let line = wrong_part(value.get_ref(), path).unwrap_or(at);
-                self.wrong(line, format!("{}: {}", path[path.len() - 1], plainly(&message)));
-            }
+            None => self.wrong(at, format!("{name}: {}", plainly(&message))),
         }
     }
 }
 
-/// The value without its places. What a number too large for TOML's own types says is told by the whole file.
-fn owned(value: &DeValue<'_>) -> Option<toml::Value> {
-    Some(match value {
-        DeValue::String(text) => toml::Value::String(text.to_string()),
-        DeValue::Integer(n) => toml::Value::Integer(i64::from_str_radix(n.as_str(), n.radix()).ok()?),
-        DeValue::Float(n) => toml::Value::Float(n.as_str().parse().ok()?),
-        DeValue::Boolean(is) => toml::Value::Boolean(*is),
-        DeValue::Datetime(at) => toml::Value::Datetime(*at),
-        DeValue::Array(all) => {
-            toml::Value::Array(all.iter().map(|v| owned(v.get_ref())).collect::<Option<_>>()?)
-        }
-        DeValue::Table(all) => toml::Value::Table(
-            all.iter()
-                .map(|(key, v)| Some((key.get_ref().to_string(), owned(v.get_ref())?)))
-                .collect::<Option<_>>()?,
-        ),
-    })
+/// Reads the setting of this path by itself.
+fn by_itself(path: &[&str], value: Spanned<DeValue<'_>>) -> Result<Config, toml::de::Error> {
+    let all = path.iter().rev().fold(value, |value, name| {
+        let span = value.span();
+        let key = Spanned::new(span.clone(), DeString::from(*name));
+        Spanned::new(span, DeValue::Table(DeTable::from_iter([(key, value)])))
+    });
+    Config::deserialize(ValueDeserializer::from(all))
 }
 
-/// Where a key stands in a value.
-fn inside(value: &DeValue<'_>, key: &str) -> Option<usize> {
-    match value {
-        DeValue::Table(all) => all.iter().find_map(|(name, v)| match name.get_ref() == key {
-            true => Some(name.span().start),
-            false => inside(v.get_ref(), key),
-        }),
-        DeValue::Array(all) => all.iter().find_map(|v| inside(v.get_ref(), key)),
-        _ => None,
-    }
-}
-
-/// Where the entry of a list or of a table stands that is the wrong one.
-fn wrong_part(value: &DeValue<'_>, path: &[&str]) -> Option<usize> {
-    let is_wrong = |part: toml::Value| {
-        let alone = path.iter().rev().fold(part, |value, name| {
-            toml::Value::Table(toml::Table::from_iter([((*name).to_owned(), value)]))
-        });
-        alone.try_into::<Config>().is_err()
-    };
-    match value {
+/// The entries of a list or of a table, each as if there was no other.
+fn parts<'a>(value: &Spanned<DeValue<'a>>) -> Vec<Spanned<DeValue<'a>>> {
+    match value.get_ref() {
         DeValue::Array(all) => {
-            let wrong = all
-                .iter()
-                .find(|v| owned(v.get_ref()).is_some_and(|v| is_wrong(toml::Value::Array(vec![v]))));
-            wrong.map(|v| v.span().start)
+            let one = |part: &Spanned<DeValue<'a>>| {
+                let mut list = DeArray::new();
+                list.push(part.clone());
+                Spanned::new(part.span(), DeValue::Array(list))
+            };
+            all.iter().map(one).collect()
         }
         DeValue::Table(all) => {
-            let wrong = all.iter().find(|(key, v)| {
-                owned(v.get_ref()).is_some_and(|v| {
-                    is_wrong(toml::Value::Table(toml::Table::from_iter([(key.get_ref().to_string(), v)])))
-                })
-            });
-            wrong.map(|(key, _)| key.span().start)
+            let one = |(key, part): (&Spanned<DeString<'a>>, &Spanned<DeValue<'a>>)| {
+                let table = DeTable::from_iter([(key.clone(), part.clone())]);
+                Spanned::new(key.span(), DeValue::Table(table))
+            };
+            all.iter().map(one).collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -246,17 +218,30 @@ pub fn line(text: &str, path: &[&str]) -> usize {
     find(DeTable::parse_recoverable(text).0.get_ref(), path, text)
 }
 
-/// The line of a setting, or of the nearest of what holds it.
+/// The line of a setting, or of the nearest of what holds it. A number in the path is a place in a list, from 0.
 fn find(table: &DeTable<'_>, path: &[&str], text: &str) -> usize {
     let mut at = 0;
-    let mut inner = table;
+    let mut inner: Option<&DeValue<'_>> = None;
     for name in path {
-        let Some((key, value)) = inner.iter().find(|(key, _)| key.get_ref() == name) else { break };
-        at = key.span().start;
-        let Some(table) = value.get_ref().as_table() else { break };
-        inner = table;
+        let next = match inner {
+            Some(DeValue::Array(all)) => {
+                let one = name.parse().ok().and_then(|place: usize| all.get(place));
+                one.map(|value| (value.span(), value))
+            }
+            Some(DeValue::Table(table)) => of_name(table, name),
+            None => of_name(table, name),
+            Some(_) => None,
+        };
+        let Some((span, value)) = next else { break };
+        at = span.start;
+        inner = Some(value.get_ref());
     }
     line_of(text, at)
+}
+
+/// Where a key of a table stands, and its value.
+fn of_name<'t, 'a>(table: &'t DeTable<'a>, name: &str) -> Option<(Range<usize>, &'t Spanned<DeValue<'a>>)> {
+    table.iter().find(|(key, _)| key.get_ref() == name).map(|(key, value)| (key.span(), value))
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -309,20 +294,49 @@ fn meant(it: &str, name: &str, known: &[&str]) -> String {
     }
 }
 
-/// What stands where something else is meant, in words of the file rather than of the parser.
+/// The names in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// What is wrong in words of the file rather than of the parser.
 pub(super) fn plainly(message: &str) -> String {
-    let told = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
-    let Some((got, wanted)) = told else { return message.to_owned() };
+    if let Some((name, known)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once('`'))
+    {
+        return meant(&format!("there is no `{name}`"), name, &quoted(known));
+    }
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return format!("{name} is missing");
+    }
+    let told = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
+    let Some((got, wanted)) = told.and_then(|rest| rest.split_once(", expected ")) else {
+        return message.to_owned();
+    };
     let wanted = match wanted {
         "a sequence" => "a list such as [\"db1:3306\"]",
-        "a string" => "text in quotes",
+        "a string" | "path string" => "text in quotes",
         "a boolean" => "true or false",
         "a map" => "a table such as { name = \"value\" }",
-        "f64" => "a number",
-        n if n.starts_with('u') || n.starts_with('i') || n.contains("nonzero") => "a whole number",
-        s if s.starts_with("struct ") => "a section with keys of its own",
+        "f32" | "f64" => "a number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number from 0 on",
+        "a nonzero u16" => "a whole number from 1 to 65535",
+        "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "a nonzero u64" | "a nonzero usize" => "a whole number from 1 on",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        one if one.starts_with("struct ") => "a section with keys of its own",
         other => other,
     };
-    let got = got.strip_prefix("string ").map_or(got.to_owned(), |text| format!("the text {text}"));
+    let got = match got.split_once(' ') {
+        Some(("string", text)) => format!("the text {text}"),
+        Some(("integer" | "boolean", value)) => value.replace('`', ""),
+        Some(("floating", rest)) => rest.trim_start_matches("point ").replace('`', ""),
+        None if got == "sequence" => "a list".to_owned(),
+        None if got == "map" => "a table".to_owned(),
+        _ => got.to_owned(),
+    };
     format!("{got} is given, {wanted} is expected")
 }

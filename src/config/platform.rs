@@ -283,19 +283,20 @@ pub fn around(platform: &Platform) -> Around {
 }
 
 /// What cannot be meant: the setting within the section, and why, one sentence each.
-pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
+pub(super) fn senseless(platform: &Platform) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (i, edge) in platform.edges.iter().enumerate() {
         let before = &platform.edges[..i];
+        let at = |key: &str| format!("edges.{i}.{key}");
         if edge.name.trim().is_empty() {
-            found.push(("edges", "an edge has an empty name".to_owned()));
+            found.push((at("name"), "an edge has an empty name".to_owned()));
         }
         if before.iter().any(|other| other.name == edge.name) {
-            found.push(("edges", format!("{} is named twice; remove one", edge.name)));
+            found.push((at("name"), format!("{} is named twice; remove one", edge.name)));
         }
         if let Some(other) = before.iter().find(|other| other.address == edge.address) {
             found.push((
-                "edges",
+                at("address"),
                 format!("{} and {} have the same address {}", other.name, edge.name, edge.address),
             ));
         }
@@ -304,23 +305,27 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
                 "{} is the address of {}: an edge is named by its own address",
                 edge.address, edge.name
             );
-            found.push(("floating", text));
+            found.push(("floating".to_owned(), text));
         }
         if edge.workers.is_some() && edge.worker_connections.is_none() {
-            found.push(("edges", format!("{} has workers and no worker-connections: name both", edge.name)));
+            found.push((
+                at("workers"),
+                format!("{} has workers and no worker-connections: name both", edge.name),
+            ));
         }
         if edge.workers == Some(0) || edge.worker_connections == Some(0) {
-            found.push(("edges", format!("{} has 0 workers or worker-connections", edge.name)));
+            let key = if edge.workers == Some(0) { "workers" } else { "worker-connections" };
+            found.push((at(key), format!("{} has 0 workers or worker-connections", edge.name)));
         }
     }
     for (i, node) in platform.ingress_nodes.iter().enumerate() {
         if platform.ingress_nodes[..i].contains(node) {
-            found.push(("ingress-nodes", format!("{node} is named twice; remove one")));
+            found.push((format!("ingress-nodes.{i}"), format!("{node} is named twice; remove one")));
         }
     }
     if platform.deep_path.is_some() && platform.edges.is_empty() && platform.floating.is_none() {
         found.push((
-            "deep-path",
+            "deep-path".to_owned(),
             "it is asked for through an edge: name edges or the floating address".to_owned(),
         ));
     }

@@ -3,20 +3,24 @@
 
 use super::{Address, Config, ProxyEntry};
 
-/// Everything that cannot be meant: the path of the setting, and why, one sentence each.
+/// Everything that cannot be meant: the path of the setting (`platform.edges.1.name`: within the 2nd of a list), and why, one
+/// sentence each.
 pub(super) fn senseless(config: &Config) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut say = |path: &str, why: String| found.push((path.to_owned(), why));
     let namespaces =
         [("namespace", config.namespace.as_deref()), ("journal.namespace", Some(&*config.journal.namespace))];
-    let of_tenants = config.tenants.namespaces.iter().map(|name| ("tenants.namespaces", Some(name.as_str())));
-    for (path, name) in namespaces.into_iter().chain(of_tenants) {
+    let namespaces = namespaces.into_iter().map(|(path, name)| (path.to_owned(), name));
+    let of_tenants = config.tenants.namespaces.iter().enumerate();
+    let of_tenants = of_tenants.map(|(i, name)| (format!("tenants.namespaces.{i}"), Some(name.as_str())));
+    for (path, name) in namespaces.chain(of_tenants) {
+        let setting = setting(&path);
         match name {
-            Some("") => say(path, format!("{path} must not be empty")),
+            Some("") => say(&path, format!("{setting} must not be empty")),
             Some(name) if !is_namespace(name) => say(
-                path,
+                &path,
                 format!(
-                    "{path}: `{name}` is no name of a namespace: lower-case letters, digits and -, at most 63"
+                    "{setting}: `{name}` is no name of a namespace: lower-case letters, digits and -, at most 63"
                 ),
             ),
             _ => {}
@@ -43,18 +47,18 @@ pub(super) fn senseless(config: &Config) -> Vec<(String, String)> {
         say("headroom.node-used", format!("[headroom] node-used = {share} is no share: write 0.85 for 85 %"));
     }
     let members = config.galera.members.iter().map(|at| (at.to_string(), same_place(at)));
-    if let Some(twice) = twice(members) {
-        say("galera.members", format!("[galera] members: {twice}"));
+    if let Some((i, twice)) = twice(members) {
+        say(&format!("galera.members.{i}"), format!("[galera] members: {twice}"));
     }
     let proxies = config.proxysql.addresses.iter().map(|entry| match entry {
         ProxyEntry::Direct(at) => (entry.to_string(), same_place(at)),
         ProxyEntry::Service { .. } => (entry.to_string(), entry.to_string()),
     });
-    if let Some(twice) = twice(proxies) {
-        say("proxysql.addresses", format!("[proxysql] addresses: {twice}"));
+    if let Some((i, twice)) = twice(proxies) {
+        say(&format!("proxysql.addresses.{i}"), format!("[proxysql] addresses: {twice}"));
     }
     for (key, why) in super::platform::senseless(&config.platform) {
-        say(&format!("platform.{key}"), format!("[platform] {key}: {why}"));
+        say(&format!("platform.{key}"), format!("[platform] {}: {why}", setting(&key)));
     }
     if let Some((key, why)) = config.platform.registry.senseless() {
         say(&format!("platform.registry.{key}"), format!("[platform.registry] {key}: {why}"));
@@ -72,16 +76,21 @@ fn same_place(at: &Address) -> String {
     format!("{host}:{}", at.port)
 }
 
-/// The first two that are the same: as they are written, and what they come to.
-fn twice(all: impl Iterator<Item = (String, String)>) -> Option<String> {
+/// The setting of a path: without its place in a list.
+fn setting(path: &str) -> String {
+    path.split('.').take_while(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
+}
+
+/// The first that is the same as one before it, each as it is written and what it comes to: its place, and what is wrong.
+fn twice(all: impl Iterator<Item = (String, String)>) -> Option<(usize, String)> {
     let mut known: Vec<(String, String)> = Vec::new();
-    for (written, place) in all {
+    for (i, (written, place)) in all.enumerate() {
         match known.iter().find(|(_, other)| *other == place) {
             Some((other, _)) if *other == written => {
-                return Some(format!("{written} is named twice; remove one"));
+                return Some((i, format!("{written} is named twice; remove one")));
             }
             Some((other, _)) => {
-                return Some(format!("{other} and {written} are the same server; remove one"));
+                return Some((i, format!("{other} and {written} are the same server; remove one")));
             }
             None => known.push((written, place)),
         }
@@ -128,6 +137,22 @@ mod tests {
                 "127.0.0.1:4567 and localhost:4567 are the same server",
             ),
             ("[proxysql]\naddresses = [\"db/x:admin\", \"db/x:admin\"]", 2, "db/x:admin is named twice"),
+            (
+                "[galera]\nmembers = [\"db1\",\n\"db2\",\n\"db1\"]",
+                4,
+                "[galera] members: db1:3306 is named twice",
+            ),
+            ("[tenants]\nnamespaces = [\"a\",\n\"-b\"]", 3, "tenants.namespaces: `-b`"),
+            (
+                "[[platform.edges]]\nname = \"a\"\naddress = \"10.0.0.1\"\n[[platform.edges]]\nname = \"b\"\naddress = \"10.0.0.2\"\nworkers = 4",
+                7,
+                "[platform] edges: b has workers and no worker-connections",
+            ),
+            (
+                "[[platform.redis]]\nname = \"a\"\naddress = \"10.0.0.1\"\n[[platform.redis]]\nname = \"a\"\naddress = \"10.0.0.2\"",
+                5,
+                "[platform] redis: a is named twice",
+            ),
             ("[contexts.x]\nnamespace = \"Foo Bar\"", 2, "in [contexts.x]: namespace: `Foo Bar`"),
             ("[contexts.x.moves]\nmost-in-use = 101", 2, "in [contexts.x]: [moves] most-in-use = 101"),
         ] {

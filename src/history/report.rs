@@ -68,11 +68,14 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
-        let minutes = self.until.duration_since(self.from).as_secs() / 60;
+        let lasted = match self.until.duration_since(self.from).as_secs() {
+            ..=0 => "one moment".to_owned(),
+            seconds @ ..60 => count(seconds, "second"),
+            seconds => count(seconds / 60, "minute"),
+        };
         // Writing to a string does not fail.
         let _ = writeln!(text, "# Incident report: {}\n", cell(&self.cluster));
-        let _ =
-            writeln!(text, "{} to {} UTC, {}.\n", day(self.from), day(self.until), count(minutes, "minute"));
+        let _ = writeln!(text, "{} to {} UTC, {lasted}.\n", day(self.from), day(self.until));
         for gap in &self.gaps {
             let _ = writeln!(text, "Not known: {}.\n", cell(gap));
         }
@@ -165,11 +168,14 @@ impl Report {
         text.push('\n');
         for (title, state) in [("before", &self.before), ("after", &self.after)] {
             let _ = writeln!(text, "Wrong {title}:\n");
-            if state.findings.is_empty() {
+            if state.findings.is_empty() && state.not_looked_at.is_empty() {
                 let _ = writeln!(text, "- nothing");
             }
             for finding in &state.findings {
                 let _ = writeln!(text, "- {}", cell(finding));
+            }
+            for name in &state.not_looked_at {
+                let _ = writeln!(text, "- not looked at yet: {}", cell(name));
             }
             text.push('\n');
         }
@@ -213,4 +219,56 @@ fn cell(text: &str) -> String {
         }
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::cluster::{
+        Observation, Seen,
+        platform::{Component, ComponentKey, ComponentKind, EdgeFacts, Facts},
+        sketch,
+    };
+
+    /// A cluster with an edge, which so many of four hosts have been asked for; `None`: it has not been looked at.
+    fn seen(at: Timestamp, looked: Option<u32>) -> Snapshot {
+        let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", at).expect("a cluster");
+        let edge = Component::new(ComponentKey::new(ComponentKind::Edge, "edge-1"));
+        let edge = looked.map_or(edge.clone(), |looked| {
+            let mut facts = EdgeFacts::default();
+            (facts.round.hosts, facts.round.looked) = (4, looked);
+            edge.read(Facts::Edge(facts), None, at)
+        });
+        seen.observe(Observation::Platform(Seen::Put(edge.name.clone(), edge)));
+        seen
+    }
+
+    #[test]
+    fn what_was_not_looked_at_yet_was_not_ok() {
+        let at: Timestamp = "2026-11-29T03:00:00Z".parse().expect("a time");
+        let report =
+            |before, after| Report::of(&seen(at, before), &seen(at, after), &[], &[], Vec::new()).markdown();
+        let told = report(None, Some(4));
+        assert!(told.contains("| edge edge-1 state | not looked at yet | ok |\n"), "{told}");
+        let before = "Wrong before:\n\n- not looked at yet: edge edge-1\n\n";
+        assert!(told.contains(&format!("{before}Wrong after:\n\n- nothing\n")), "{told}");
+        let told = report(Some(1), Some(4));
+        let before = "- not looked at yet: edge edge-1 (3 of 4 hosts)\n";
+        assert!(told.contains(before) && !told.contains("edge-1 state"), "{told}");
+    }
+
+    #[test]
+    fn a_span_below_a_minute_is_told_in_seconds() {
+        let at: Timestamp = "2026-11-29T03:00:00Z".parse().expect("a time");
+        for (seconds, expected) in
+            [(0, "one moment"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (200, "3 minutes")]
+        {
+            let until = at + SignedDuration::from_secs(seconds);
+            let told = Report::of(&seen(at, None), &seen(until, None), &[], &[], Vec::new()).markdown();
+            let line = told.lines().nth(2).unwrap_or_default();
+            assert!(line.ends_with(&format!(" UTC, {expected}.")), "{line}");
+        }
+    }
 }

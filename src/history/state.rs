@@ -7,8 +7,11 @@ use serde::Serialize;
 
 use super::Kind;
 use crate::cluster::{
-    Database, Finding, Health, Healths, LinkState, Severity, Snapshot, TenantName, findings,
-    platform::Platform, refuses, worst_of_tenants,
+    Database, Finding, Freshness, Health, Healths, LinkState, Severity, Snapshot, TenantName, findings,
+    platform::{Component, Platform},
+    refuses,
+    words::count,
+    worst_of_tenants,
 };
 
 /// How everything was at one moment.
@@ -26,6 +29,8 @@ pub struct State {
     pub database: Option<String>,
     /// What was wrong, the worst first, without notices.
     pub findings: Vec<String>,
+    /// What of the platform around had not been looked at yet, or not for all hosts: nothing was found of it.
+    pub not_looked_at: Vec<String>,
 }
 
 impl State {
@@ -42,7 +47,22 @@ impl State {
             nodes: seen.nodes.len(),
             database: Database::of(seen).map(|database| database.headline()),
             findings: found.iter().filter(|f| f.severity > Severity::Notice).map(line).collect(),
+            not_looked_at: seen.platform.values().filter_map(|one| not_looked_at(one)).collect(),
         }
+    }
+}
+
+/// That a component had not been looked at yet, or not for all hosts; `None`: it had, or could not be.
+fn not_looked_at(component: &Component) -> Option<String> {
+    let name = &component.name;
+    match &component.link {
+        Freshness::Connecting => Some(name.to_string()),
+        Freshness::Live { .. } => {
+            let round = component.status.as_ref()?.round()?;
+            let left = round.hosts.checked_sub(round.looked).filter(|left| *left > 0)?;
+            Some(format!("{name} ({left} of {})", count(round.hosts, "host")))
+        }
+        Freshness::Stale { .. } | Freshness::Missing { .. } => None,
     }
 }
 
@@ -105,9 +125,12 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
         was.components.iter().chain(&is.components).map(|row| &row.key).collect();
     for key in keys {
         let facts = |platform: &Platform| -> Facts {
-            let row = platform.get(key).filter(|row| row.state >= LinkState::Warning);
-            let text = row.map_or("ok", |row| row.text());
-            platform.get(key).map(|_| [("state", text.to_owned())].into()).unwrap_or_default()
+            let Some(row) = platform.get(key) else { return Facts::new() };
+            let text = match row.state {
+                LinkState::Ok | LinkState::Notice => "ok",
+                LinkState::Unknown | LinkState::Warning | LinkState::Broken => row.text(),
+            };
+            [("state", text.to_owned())].into()
         };
         compare(Kind::Platform, &key.to_string(), &facts(&was), &facts(&is));
     }

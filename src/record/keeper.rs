@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Head, Recorder};
+use super::{Head, Recorder, Recording};
 use crate::cluster::{Snapshot, of_cluster};
 
 /// A file holds this much.
@@ -42,6 +42,20 @@ pub fn kept(folder: &Path) -> Vec<PathBuf> {
         .collect();
     all.sort();
     all
+}
+
+/// Opens what is kept of a cluster.
+///
+/// # Errors
+/// One sentence: nothing is kept of it, or as [`Recording::open`].
+pub fn open_kept(state_dir: &Path, context: &str, server: &str) -> Result<Recording, String> {
+    let files = kept(&folder(state_dir, context, server));
+    if files.is_empty() {
+        return Err(format!(
+            "nothing is kept of {context} yet: the cockpit keeps it while it is open ([recording] keep), and `wheelhouse record FILE` records without it"
+        ));
+    }
+    Recording::open(&files)
 }
 
 impl Keeper {
@@ -175,7 +189,7 @@ mod tests {
         assert!(back <= SignedDuration::from_hours(5), "{first}");
         keeper.close().expect("it is closed");
         assert!(new().expect("a folder").is_some(), "who left keeps nothing");
-        let all = super::super::Recording::open(&files).expect("they are read");
+        let all = Recording::open(&files).expect("they are read");
         assert_eq!(all.ends().1, start + SignedDuration::from_mins(600));
         assert_eq!(all.gaps(), Vec::<String>::new());
     }

@@ -47,11 +47,24 @@ pub struct Recording {
     now: Option<(usize, Restoring)>,
 }
 
+/// Opens a file to be read from where it lies: a pipe would be waited for, and a device read without end.
+///
+/// # Errors
+/// One sentence: it cannot be read, or is no regular file.
+pub fn open_regular(path: &Path) -> Result<File, String> {
+    let name = path.display();
+    let cannot = |error| format!("{name} cannot be read: {error}");
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(format!("{name} is no regular file: it is read from where it lies, give that file"));
+    }
+    File::open(path).map_err(cannot)
+}
+
 /// Whether a file begins as a recording does. Where it cannot be read it is none.
 pub fn is_recording(path: &Path) -> bool {
     let mut begin = [0; MAGIC.len()];
-    let ordinary = fs::metadata(path).is_ok_and(|found| found.is_file());
-    ordinary && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
+    let read = |mut file: File| file.read_exact(&mut begin).is_ok();
+    open_regular(path).is_ok_and(read) && begin == *MAGIC
 }
 
 impl Recording {
@@ -75,7 +88,10 @@ impl Recording {
         }
         if all.moments.is_empty() {
             let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-            let nothing = format!("nothing is recorded in {}", names.join(", "));
+            let nothing = match names.is_empty() {
+                true => "no recording is named".to_owned(),
+                false => format!("nothing is recorded in {}", names.join(", ")),
+            };
             return Err(all.gaps.into_iter().next().unwrap_or(nothing));
         }
         events.sort_by_key(|event: &Happened| event.time);
@@ -197,20 +213,23 @@ impl Recording {
     /// Takes in one file.
     fn read(&mut self, path: &Path, events: &mut Vec<Happened>) -> Result<(), String> {
         let name = path.display();
-        // A pipe would be waited for.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(format!(
-                "{name} is no regular file: a recording is read from where it lies, give that file"
-            ));
-        }
-        let file =
-            File::open(path).map_err(|error| format!("the recording {name} cannot be read: {error}"))?;
+        let file = open_regular(path)?;
         let length = file.metadata().map_or(0, |found| found.len());
         let none = || format!("{name} is no recording of wheelhouse: `wheelhouse record FILE` makes one");
-        let mut prefix = [0; PREFIX];
-        file.read_exact_at(&mut prefix, 0).map_err(|_| none())?;
-        let mut rest = prefix.strip_prefix(MAGIC).ok_or_else(none)?;
-        let format = u16::from_le_bytes(take(&mut rest).ok_or_else(none)?);
+        let cut = |last: Option<&Timestamp>, damaged: bool| {
+            let what = if damaged { "is damaged" } else { "was cut off" };
+            match last {
+                Some(last) => format!("the recording {name} {what} after {}", told(*last)),
+                None => format!("the recording {name} {what} before its first moment"),
+            }
+        };
+        let mut magic = [0; MAGIC.len()];
+        file.read_exact_at(&mut magic, 0).ok().filter(|()| magic == *MAGIC).ok_or_else(none)?;
+        let mut rest = [0; PREFIX - MAGIC.len()];
+        file.read_exact_at(&mut rest, MAGIC.len() as u64).map_err(|_| cut(None, false))?;
+        let mut rest = rest.as_slice();
+        let damaged = || cut(None, true);
+        let format = u16::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
         if format > FORMAT {
             return Err(format!(
                 "{name} was recorded by a newer wheelhouse (format {format}, this one reads up to {FORMAT}): use that version"
@@ -221,27 +240,20 @@ impl Recording {
                 "{name} was recorded by a wheelhouse before its first release (format {format}, this one reads from {OLDEST} on): record again"
             ));
         }
-        let head_length = u32::from_le_bytes(take(&mut rest).ok_or_else(none)?);
-        let sum = u32::from_le_bytes(take(&mut rest).ok_or_else(none)?);
-        if u64::from(head_length) > length.min(1 << 20) {
-            return Err(none());
+        let head_length = u32::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
+        let sum = u32::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
+        if head_length > 1 << 20 {
+            return Err(damaged());
         }
         let mut head = vec![0; head_length as usize];
-        file.read_exact_at(&mut head, PREFIX as u64).map_err(|_| none())?;
+        file.read_exact_at(&mut head, PREFIX as u64).map_err(|_| cut(None, false))?;
         if crc32fast::hash(&head) != sum {
-            return Err(none());
+            return Err(damaged());
         }
-        self.head = serde_json::from_slice(&head).map_err(|_| none())?;
+        self.head = serde_json::from_slice(&head).map_err(|_| damaged())?;
         let mut at = PREFIX as u64 + u64::from(head_length);
         let (number, begun) = (self.files.len(), self.moments.len());
         while at < length {
-            let cut = |last: Option<&Timestamp>, damaged: bool| {
-                let what = if damaged { "is damaged" } else { "was cut off" };
-                match last {
-                    Some(last) => format!("the recording {name} {what} after {}", told(*last)),
-                    None => format!("the recording {name} {what} before its first moment"),
-                }
-            };
             let mut bytes = [0; BLOCK_HEAD];
             if file.read_exact_at(&mut bytes, at).is_err() {
                 self.gaps.push(cut(self.moments[begun..].last(), false));

@@ -209,6 +209,7 @@ fn about<'n>(cx: &Cx<'_>, subject: &'n Subject, columns: u16) -> Cow<'n, str> {
     match subject {
         Subject::Tenant(name) => cx.tenant_name(name, columns),
         Subject::Node(name) => cx.node_name(name, columns),
+        Subject::Component(key) => platform::name(cx, key, columns).into(),
         other => database::short(&database::label(cx, other), columns).to_string().into(),
     }
 }

@@ -194,31 +194,35 @@ impl Registries {
     pub async fn ask(&self, image: &str, running: Option<&str>, namespace: &str) -> Answer {
         let by = self.who(image, namespace).await;
         let ask = self.ask_as(image, running, by.clone());
-        match &self.memory {
-            Some(memory) => match memory.asked.or(image, running, &by, ask).await {
-                // Two secrets may hold one login: it is told by the name that it has here, and not shown again.
-                Answer::Barred(_) => self.ask_as(image, running, by).await,
-                answer => answer,
-            },
+        let answer = match &self.memory {
+            Some(memory) => memory.asked.or(image, running, &by, ask).await,
             None => ask.await,
-        }
+        };
+        told(image, answer, &by)
     }
 
-    async fn ask_as(&self, image: &str, running: Option<&str>, by: Result<Vec<Login>, Lacking>) -> Answer {
-        let (answer, way) = self.once(image, by, true).await;
-        let (Answer::HasNot(host), Some(mut way)) = (&answer, way) else { return answer };
+    async fn ask_as(
+        &self,
+        image: &str,
+        running: Option<&str>,
+        by: Result<Vec<Login>, Lacking>,
+    ) -> Result<Answer, Stop> {
+        let (answer, mut way) = self.once(image, by, true).await?;
+        let Answer::HasNot(host) = &answer else { return Ok(answer) };
         way.drop_token();
         let same = |other: &&str| *other != image && host_of(other) == *host;
-        let Some(other) = running.filter(same) else { return answer };
-        match self.in_time(host, present(&Named::of(other), &mut way)).await {
+        let Some(other) = running.filter(same) else { return Ok(answer) };
+        Ok(match self.in_time(host, present(&Named::of(other), &mut way)).await {
             Ok(None) => Answer::Lost(host.clone(), other.to_owned()),
             _ => answer,
-        }
+        })
     }
 
     /// Asks the registry of an image whether it has it; its parts are not asked for.
     pub async fn has(&self, image: &str, namespace: &str) -> Answer {
-        self.once(image, self.who(image, namespace).await, false).await.0
+        let by = self.who(image, namespace).await;
+        let answer = self.once(image, by.clone(), false).await;
+        told(image, answer.map(|(answer, _)| answer), &by)
     }
 
     /// Whether a digest is what the tag of an image leads to now, or of one of its platforms. `None`: it is, or that is not
@@ -233,10 +237,11 @@ impl Registries {
         }
         let by = self.who(image, namespace).await;
         let look = self.moved_as(&named, runs, by.clone());
-        match &self.memory {
+        let moved = match &self.memory {
             Some(memory) => memory.moved.or(image, Some(runs), &by, look).await,
             None => look.await,
-        }
+        };
+        moved.map_err(|stop| format!("its registry {} {}", named.host, stop.to(&by).text()))
     }
 
     async fn moved_as(
@@ -244,16 +249,15 @@ impl Registries {
         named: &Named,
         runs: &str,
         by: Result<Vec<Login>, Lacking>,
-    ) -> Result<Option<String>, String> {
-        let says = |stop: Stop| format!("its registry {} {}", named.host, stop.text());
-        let mut way = self.way(named, by).map_err(says)?;
+    ) -> Result<Option<String>, Stop> {
+        let mut way = self.way(named, by)?;
         let look = async {
             let Some(found) = present(named, &mut way).await? else { return Ok(None) };
             let Some(now) = found.digest.filter(|digest| digest != runs) else { return Ok(None) };
             let platforms = parts::platforms(named, &way).await?;
             Ok((!platforms.iter().any(|digest| digest == runs)).then_some(now))
         };
-        self.in_time(&named.host, look).await.map_err(says)
+        self.in_time(&named.host, look).await
     }
 
     /// What the base of the API says, asked as for this image.
@@ -274,32 +278,39 @@ impl Registries {
         }
     }
 
-    /// Asks once, also for the parts where `whole`; with the way, where it was let in.
-    async fn once(&self, image: &str, by: Result<Vec<Login>, Lacking>, whole: bool) -> (Answer, Option<Way>) {
+    /// Asks once, also for the parts where `whole`; with the way that led there.
+    async fn once(
+        &self,
+        image: &str,
+        by: Result<Vec<Login>, Lacking>,
+        whole: bool,
+    ) -> Result<(Answer, Way), Stop> {
         let named = Named::of(image);
         let host = named.host.clone();
-        let answer = match self.way(&named, by) {
-            Ok(mut way) => {
-                let found = self.in_time(&host, present(&named, &mut way)).await;
-                found.map(|found| (found, way))
-            }
-            Err(stop) => Err(stop),
-        };
-        match answer {
-            Ok((Some(found), way)) if !whole => (Answer::Has(found), Some(way)),
-            Ok((Some(found), way)) => match timeout(PATIENCE, parts::missing(&named, &way)).await {
-                Ok(Ok(Some((part, all)))) => (Answer::Damaged { host, part, all }, Some(way)),
+        let mut way = self.way(&named, by)?;
+        let answer = match self.in_time(&host, present(&named, &mut way)).await? {
+            Some(found) if !whole => Answer::Has(found),
+            Some(found) => match timeout(PATIENCE, parts::missing(&named, &way)).await {
+                Ok(Ok(Some((part, all)))) => Answer::Damaged { host, part, all },
                 // That parts cannot be asked for says nothing against the image.
-                _ => (Answer::Has(found), Some(way)),
+                _ => Answer::Has(found),
             },
-            Ok((None, way)) => (Answer::HasNot(host), Some(way)),
-            Err(Stop::Refused(whose, true)) => {
-                let text = format!("its registry {host} refuses {whose}: nodes cannot pull it with that");
-                (Answer::Barred(text), None)
-            }
-            Err(Stop::Unusable(why)) => (Answer::Barred(why), None),
-            Err(stop) => (Answer::Unknown(format!("its registry {host} {}", stop.text())), None),
+            None => Answer::HasNot(host),
+        };
+        Ok((answer, way))
+    }
+}
+
+/// What is told to who asks with these logins.
+fn told(image: &str, answer: Result<Answer, Stop>, by: &Result<Vec<Login>, Lacking>) -> Answer {
+    let host = host_of(image);
+    match answer.map_err(|stop| stop.to(by)) {
+        Ok(answer) => answer,
+        Err(Stop::Refused(whose, true)) => {
+            Answer::Barred(format!("its registry {host} refuses {whose}: nodes cannot pull it with that"))
         }
+        Err(Stop::Unusable(why)) => Answer::Barred(why),
+        Err(stop) => Answer::Unknown(format!("its registry {host} {}", stop.text())),
     }
 }
 

@@ -112,6 +112,64 @@ fn every_mistake_is_named_and_ends_with_1() {
         "{}",
         said(&missing)
     );
+    // That it cannot be read is no wrong usage, whichever file it is.
+    let home = self::home("");
+    fs::write(home.path("config/wheelhouse/config.toml"), [0xff; 8]).expect("a file");
+    for arguments in
+        [&["tenants"][..], &["tenants", "--config", "/"], &["tenants", "--config", "/nonexistent/x.toml"]]
+    {
+        let unread = home.run(arguments);
+        assert_eq!(unread.status.code(), Some(1), "{arguments:?}: {}", said(&unread));
+        let begins = "wheelhouse: cannot read the configuration ";
+        assert!(said(&unread).starts_with(begins), "{arguments:?}: {}", said(&unread));
+    }
+}
+
+#[test]
+fn settings_of_the_command_line_and_of_the_environment_are_checked_as_well() {
+    let home = home("[galera.thresholds]\nflow-control = 0.1\n");
+    let check = |arguments: &[&str], variable: &str| {
+        let mut command = home.command(&[&["config", "check"], arguments].concat());
+        let output = command.env("WHEELHOUSE_SET", variable).output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, told) = check(&["--set", "journal.lease=20s"], "");
+    assert!(code == Some(0) && told.ends_with("config.toml: no mistakes\n"), "{told}");
+    let (code, told) =
+        check(&["--set", "galera.thresholds.quue=5", "--set", "theme", "--set", "ascii=1"], "");
+    assert_eq!(
+        (code, &*told),
+        (
+            Some(1),
+            "--set: the setting galera.thresholds.quue: [galera.thresholds] has no key `quue`; did you mean `queue`?\n\
+             --set: a setting is written SECTION.KEY=VALUE\n\
+             --set: the setting ascii: ascii: 1 is given, true or false is expected\n3 mistakes\n"
+        )
+    );
+    // What each says is good, and both together are not; and what only the screen knows.
+    for (variable, words) in [
+        ("galera.thresholds.flow-control-critical=0.08", "flow-control"),
+        ("theme=drak", "drak"),
+        ("keys.sclae=K", "sclae"),
+    ] {
+        let (code, told) = check(&[], variable);
+        let first = told.lines().next().unwrap_or_default();
+        assert!(first.starts_with("WHEELHOUSE_SET: ") && first.contains(words), "{told}");
+        assert!(code == Some(1) && told.ends_with("\n1 mistake\n"), "{told}");
+    }
+    let (code, told) = check(&["-o", "json"], "theme=drak");
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(code, Some(1));
+    let wrong = &told["mistakes"][0];
+    assert_eq!(
+        (&wrong["from"], wrong["line"].is_null()),
+        (&"environment, WHEELHOUSE_SET".into(), true),
+        "{told}"
+    );
+    // Where there is no file too.
+    let nothing = Home::new();
+    let checked = nothing.run(&["config", "check", "--set", "theme=drak"]);
+    assert!(checked.status.code() == Some(1) && said(&checked).starts_with("--set: "), "{}", said(&checked));
 }
 
 #[test]

@@ -233,6 +233,24 @@ fn who_leaves_has_given_up_and_is_told_what_there_was_to_find_and_to_do() {
 }
 
 #[test]
+fn where_a_report_cannot_be_written_the_end_is_told_and_the_other_form_is_kept() {
+    let home = Home::new();
+    let file = home.path("end.md");
+    let mut terminal = begun(&home, "bad-release", "20", file.to_str().expect("a path"));
+    terminal.wait("the label", |screen| screen.contains("drill bad-release") && screen.contains("globex"));
+    // It could be written when the drill began.
+    fs::create_dir(&file).expect("a folder in its place");
+    terminal.wait("the incident", |screen| screen.contains("1 pod failing"));
+    terminal.keys("\u{3}");
+    terminal.wait("the end", |screen| screen.contains("How it could have been shorter"));
+    terminal.wait("what is not kept", |screen| screen.contains("cannot write ") && screen.contains("end.md"));
+    assert_eq!(terminal.end(), 1);
+    let json = fs::read_to_string(file.with_extension("json")).expect("the end report");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["drill"], &json["outcome"]), (&"bad-release".into(), &"given-up".into()), "{json}");
+}
+
+#[test]
 fn the_drills_are_listed_and_a_wrong_name_is_one_sentence() {
     let home = Home::new();
     for arguments in [&["drill"][..], &["drill", "--list"]] {
@@ -252,6 +270,8 @@ fn the_drills_are_listed_and_a_wrong_name_is_one_sentence() {
         (&["drill", "node-lost", "--context", "prod"], 2, "a drill brings its own cluster"),
         (&["drill", "node-lost", "--read-only"], 2, "a drill is solved by changes"),
         (&["drill", "node-lost", "--report", "/nowhere/end.md"], 1, "cannot write /nowhere/end.md"),
+        (&["drill", "--report", "end.md"], 2, "--report wants the name of a drill"),
+        (&["drill", "--list", "--report", "end.md"], 2, "--report wants the name of a drill"),
     ] {
         let output = home.run(arguments);
         let (_, err) = text(&output);

@@ -62,6 +62,33 @@ fn what_is_recorded_is_reported_and_replayed() {
 
     let (_, wrong) = demo.run(1, &["replay", &file, "--at", "2020-01-01 00:00"]);
     assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
+    let (_, wrong) = demo.run(1, &["replay", &file, "--at", "-400d"]);
+    assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
+    let (_, wrong) = demo.run(2, &["replay", &file, "--at", "9999-12-31 00:00"]);
+    assert!(wrong.contains("`9999-12-31 00:00` is too far away: no recording reaches there"), "{wrong}");
+    // What was before is not known, in whichever way it is asked for.
+    let whole = demo.json(0, &["report", &file, "-o", "json"]);
+    for (flag, text, gap) in [
+        ("--since", "-400d", "what was before"),
+        ("--since", "2020-01-01 00:00", "what was before"),
+        ("--until", "+400d", "what was after"),
+        ("--until", "2099-01-01 00:00", "what was after"),
+    ] {
+        let mut part = demo.json(0, &["report", &file, flag, text, "-o", "json"]);
+        let gaps = part["gaps"].take();
+        assert!(gaps[0].as_str().is_some_and(|told| told.starts_with(gap)), "{flag} {text}: {gaps}");
+        part["gaps"] = serde_json::json!([]);
+        assert_eq!(part, whole, "{flag} {text}");
+    }
+    for (flag, text, why) in [
+        ("--until", "-400d", "is before the recording: it goes from"),
+        ("--until", "2020-01-01 00:00", "is before the recording: it goes from"),
+        ("--since", "+400d", "is after the recording: it goes from"),
+        ("--since", "2099-01-01 00:00", "is after the recording: it goes from"),
+    ] {
+        let (_, wrong) = demo.run(1, &["report", &file, flag, text]);
+        assert!(wrong.contains(why), "{flag} {text}: {wrong}");
+    }
     let (_, wrong) = demo.run(2, &["replay", &file, "--at", "soon"]);
     assert!(wrong.contains("is no time"), "{wrong}");
     let (_, wrong) = demo.run(2, &["report", &file, "--since", "-1s", "--until", "-5m"]);
@@ -125,9 +152,42 @@ fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
     fs::remove_dir_all(&kept).expect("it is removed");
     let mut terminal = demo.home.terminal(&demo.on(&["--set", "recording.keep=false"]), 100, 30);
     terminal.wait("the tenants", |screen| screen.contains("acme") && screen.contains("REQ LEFT"));
+    terminal.keys("t");
+    terminal.wait_for("BY TENANT");
+    terminal.keys("x");
+    terminal.wait_for("nothing is kept of demo yet");
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
-    assert!(!kept.exists());
+    assert!(!kept.exists() && !demo.home.path("state/wheelhouse/reports").exists());
+}
+
+#[test]
+fn what_is_no_regular_file_is_never_waited_for() {
+    let home = crate::program::Home::new();
+    let pipe = home.path("night.rec").display().to_string();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    for file in [&*pipe, "/dev/zero", "/dev"] {
+        for arguments in [&["replay"][..], &["report"], &["sizing", "--from"], &["sizing", "acme", "--from"]]
+        {
+            let arguments = [arguments, &[file]].concat();
+            let mut command = home.command(&arguments);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            let child = command.spawn().expect("the binary starts");
+            let process = child.id();
+            let (tell, told) = std::sync::mpsc::channel();
+            std::thread::spawn(move || tell.send(child.wait_with_output()));
+            let Ok(output) = told.recv_timeout(PATIENCE) else {
+                crate::program::send(process, "KILL");
+                panic!("{arguments:?} waits");
+            };
+            let (_, err) = text(&output.expect("it ends"));
+            let told = format!(
+                "wheelhouse: {file} is no regular file: it is read from where it lies, give that file\n"
+            );
+            assert_eq!(err, told, "{arguments:?}");
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,7 @@ const PURE: &[&str] = &[
     "run/event.rs",
     "run/decide.rs",
     "live/convert.rs",
+    "app/input.rs",
     "app/update.rs",
 ];
 const IMPURE: &[&str] = &[

@@ -85,9 +85,8 @@ impl Derived {
     /// Whether the tenants of a snapshot have these names.
     fn are_named(&self, seen: &Snapshot, names: &Names) -> bool {
         let mut known = held(&self.named);
-        let is_known = |(tenants, known): &(OrdMap<_, _>, Names)| {
-            tenants.ptr_eq(&seen.tenants) && Arc::ptr_eq(known, names)
-        };
+        let is_known =
+            |(tenants, known): &(Tenants, Names)| tenants.ptr_eq(&seen.tenants) && Arc::ptr_eq(known, names);
         if known.as_ref().is_some_and(is_known) {
             return true;
         }

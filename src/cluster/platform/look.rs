@@ -5,7 +5,7 @@ use std::{cmp::Ordering, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKey, ComponentKind};
+use super::{Component, ComponentKey, ComponentKind};
 use crate::cluster::{Freshness, Look, Snapshot, clocks::Dated};
 
 /// Whom one asks for a host.
@@ -79,6 +79,15 @@ pub enum Reply {
     Answered(u16, bool),
 }
 
+/// Hosts that have not been looked at yet at one place around.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unlooked {
+    /// The place.
+    pub at: ComponentKey,
+    /// The hosts.
+    pub hosts: Vec<Arc<str>>,
+}
+
 impl Snapshot {
     /// What was found when somebody was asked for a host.
     pub(in crate::cluster) fn found(&self, host: &Arc<str>, asked: Asked) -> Option<&Looked> {
@@ -114,16 +123,31 @@ impl Snapshot {
 
     /// Every place around has answered or said why not, and where it answers these hosts have been looked at.
     pub fn has_looked_at(&self, hosts: &[Arc<str>]) -> bool {
+        let mut places = self.places().peekable();
+        places.peek().is_some()
+            && places.all(|(_, place)| place.link != Freshness::Connecting)
+            && self.unlooked(hosts).is_empty()
+    }
+
+    /// Which of these hosts have not been looked at yet, place by place: where one does not answer, none is waited for.
+    pub fn unlooked(&self, hosts: &[Arc<str>]) -> Vec<Unlooked> {
+        let missing = |(key, place): (&ComponentKey, &Arc<Component>)| {
+            let lacks = |host: &&Arc<str>| match &place.link {
+                Freshness::Connecting => true,
+                Freshness::Live { .. } => self.found(host, Asked::At(key.clone())).is_none(),
+                Freshness::Stale { .. } | Freshness::Missing { .. } => false,
+            };
+            let hosts: Vec<_> = hosts.iter().filter(lacks).cloned().collect();
+            (!hosts.is_empty()).then(|| Unlooked { at: key.clone(), hosts })
+        };
+        self.places().filter_map(missing).collect()
+    }
+
+    /// Where hosts are looked at.
+    fn places(&self) -> impl Iterator<Item = (&ComponentKey, &Arc<Component>)> {
         let looks =
             |kind| matches!(kind, ComponentKind::Floating | ComponentKind::Edge | ComponentKind::IngressNode);
-        let places = || self.platform.items.iter().filter(|(key, _)| looks(key.kind));
-        let seen = |host: &Arc<str>, key: &ComponentKey| self.found(host, Asked::At(key.clone())).is_some();
-        places().next().is_some()
-            && places().all(|(key, place)| match &place.link {
-                Freshness::Connecting => false,
-                Freshness::Live { .. } => hosts.iter().all(|host| seen(host, key)),
-                Freshness::Stale { .. } | Freshness::Missing { .. } => true,
-            })
+        self.platform.items.iter().filter(move |(key, _)| looks(key.kind))
     }
 }
 

@@ -192,7 +192,7 @@ impl StorageNode {
 }
 
 /// What cannot be meant.
-pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
+pub(super) fn senseless(platform: &Platform) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let redis = platform.redis.iter().map(|r| (r.name.as_str(), r.address.to_string()));
     let replicas = platform.replicas.iter().map(|r| (r.name.as_str(), r.address.to_string()));
@@ -201,34 +201,41 @@ pub(super) fn senseless(platform: &Platform) -> Vec<(&'static str, String)> {
         [("redis", redis.collect()), ("replicas", replicas.collect()), ("gluster.nodes", nodes.collect())];
     for (setting, all) in lists {
         for (i, (name, address)) in all.iter().enumerate() {
+            let at = |key: &str| format!("{setting}.{i}.{key}");
             if name.trim().is_empty() {
-                found.push((setting, "one has an empty name".to_owned()));
+                found.push((at("name"), "one has an empty name".to_owned()));
             } else if all[..i].iter().any(|(other, _)| other == name) {
-                found.push((setting, format!("{name} is named twice; remove one")));
+                found.push((at("name"), format!("{name} is named twice; remove one")));
             } else if let Some((other, _)) = all[..i].iter().find(|(_, other)| other == address) {
-                found.push((setting, format!("{other} and {name} have the same address {address}")));
+                found.push((at("address"), format!("{other} and {name} have the same address {address}")));
             }
         }
     }
     for (setting, service) in [("read-write", &platform.read_write), ("read-only", &platform.read_only)] {
         if platform.replicas.is_empty() && service.is_some() {
-            found.push((setting, "it is compared with the servers: name replicas".to_owned()));
+            found.push((setting.to_owned(), "it is compared with the servers: name replicas".to_owned()));
         }
     }
-    for node in &platform.gluster.nodes {
+    for (i, node) in platform.gluster.nodes.iter().enumerate() {
         // What begins with a dash is an option of ssh.
         if node.ssh().starts_with('-') || node.ssh().contains(char::is_whitespace) {
-            found.push(("gluster.nodes", format!("`{}` is no host that ssh can be told", node.ssh())));
+            found.push((
+                format!("gluster.nodes.{i}"),
+                format!("`{}` is no host that ssh can be told", node.ssh()),
+            ));
         }
     }
-    for name in &platform.gluster.volumes {
+    for (i, name) in platform.gluster.volumes.iter().enumerate() {
         if !is_volume_name(name) {
             let text = format!("`{name}` is no name of a volume: letters, digits, `_`, `-` and `.`");
-            found.push(("gluster.volumes", text));
+            found.push((format!("gluster.volumes.{i}"), text));
         }
     }
     if platform.gluster.nodes.is_empty() && !platform.gluster.volumes.is_empty() {
-        found.push(("gluster.volumes", "volumes are looked at from storage nodes: name some".to_owned()));
+        found.push((
+            "gluster.volumes".to_owned(),
+            "volumes are looked at from storage nodes: name some".to_owned(),
+        ));
     }
     found
 }

@@ -341,7 +341,7 @@ impl View for Findings {
         };
         let lines = self.marks.or_selected(&self.list).filter_map(of);
         let line = |finding: &Finding| {
-            let line = format!("{}: {}", finding.subject.name(), finding.text);
+            let line = format!("{}: {}", super::database::label(cx, &finding.subject), finding.text);
             with_remedy(line, finding.remedy.as_deref())
         };
         Some(lines.map(line).collect::<Vec<_>>().join("\n"))

@@ -41,12 +41,17 @@ pub struct PlatformView {
     wanted: Option<ComponentKey>,
 }
 
-/// A component's name with its kind, in so many columns.
-fn name(key: &ComponentKey, columns: u16) -> String {
+/// A component's name in so many columns: with its kind, or where that has no room without it, cut where the names of its
+/// kind are alike.
+pub(super) fn name(cx: &Cx<'_>, key: &ComponentKey, columns: u16) -> String {
     let whole = key.to_string();
-    match format::width(&whole) <= columns {
-        true => whole,
-        false => super::database::short(&key.name, columns).into_owned(),
+    if format::width(&whole) <= columns {
+        return whole;
+    }
+    let alike = cx.seen.platform.items.keys().filter(|other| other.kind == key.kind);
+    match super::database::short(&key.name, columns) {
+        Cow::Owned(end) => end,
+        Cow::Borrowed(name) => format::apart(name, alike.map(|other| &*other.name), columns).into_owned(),
     }
 }
 
@@ -198,7 +203,7 @@ impl View for PlatformView {
             let (glyph, _, role) = chrome::link(row.state);
             // Few tones in a row: each costs bytes on every step of the cursor.
             pen.put(2, y, 1, glyph, if row.state == LinkState::Ok { Role::Muted } else { role });
-            pen.put(4, y, names, &name(&row.key, names), Role::Text);
+            pen.put(4, y, names, &name(cx, &row.key, names), Role::Text);
             let tone = if row.state > LinkState::Notice { Role::Text } else { Role::Muted };
             let end = if wide { numbers_at } else { width.saturating_sub(8) };
             let text = format::plain(row.text());

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::heading;
 use crate::{
-    history::{By, Happened, Kind, Lane, Span, Turn, lanes},
+    history::{By, Happened, Kind, Lane, LaneOf, Span, Turn, lanes},
     ui::{
         action::Action,
         command::Command,
@@ -34,7 +34,7 @@ pub struct Timeline {
     by: By,
     /// Minutes that were asked for; `None`: six hours, or all of a recording that is no longer.
     back: Option<i64>,
-    list: List<String>,
+    list: List<LaneOf>,
     filter: Filter,
     lanes: Vec<Lane>,
     all: usize,
@@ -115,8 +115,8 @@ impl Timeline {
     }
 
     fn selected(&self) -> Option<&Lane> {
-        let name = self.list.selected()?;
-        self.lanes.iter().find(|lane| lane.name == *name)
+        let of = self.list.selected()?;
+        self.lanes.iter().find(|lane| lane.of == *of)
     }
 }
 
@@ -141,18 +141,18 @@ impl View for Timeline {
         if !self.filter.is_empty() {
             all.retain(|lane| {
                 let texts = lane.events.iter().map(|i| words(&cx.history[*i]));
-                let text = std::iter::once(lane.name.clone()).chain(texts).collect::<Vec<_>>().join(" ");
+                let text = std::iter::once(lane.of.to_string()).chain(texts).collect::<Vec<_>>().join(" ");
                 self.filter.keeps(&text, |_| None)
             });
         }
         self.lanes = all;
         let shown = &self.lanes;
-        self.list.settle(shown.len(), Self::page(cx), |i| shown[i].name.clone());
+        self.list.settle(shown.len(), Self::page(cx), |i| shown[i].of.clone());
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let shown = &self.lanes;
-        if self.list.go(command, shown.len(), Self::page(cx), |i| shown[i].name.clone()) {
+        if self.list.go(command, shown.len(), Self::page(cx), |i| shown[i].of.clone()) {
             return None;
         }
         match command {
@@ -169,18 +169,15 @@ impl View for Timeline {
                 None
             }
             Command::Export => Some(Action::Export(self.span.from, self.span.until)),
-            Command::Open => {
-                let name = self.selected()?.name.clone();
-                Some(match name.as_str() {
-                    "runs" => Action::Go(Place::Runs),
-                    "platform" => Action::Go(Place::Platform),
-                    "database" => Action::Go(Place::Database),
-                    "nodes" => Action::Go(Place::Nodes),
-                    "API" => Action::Go(Place::Findings),
-                    _ if self.by == By::Node => Action::Go(Place::Node(name.as_str().into())),
-                    _ => Action::Go(Place::Tenant(name.as_str().into())),
-                })
-            }
+            Command::Open => Some(Action::Go(match &self.selected()?.of {
+                LaneOf::Api => Place::Findings,
+                LaneOf::Platform => Place::Platform,
+                LaneOf::Database => Place::Database,
+                LaneOf::Runs => Place::Runs,
+                LaneOf::Nodes => Place::Nodes,
+                LaneOf::Tenant(name) => Place::Tenant(name.clone()),
+                LaneOf::Node(name) => Place::Node(name.clone()),
+            })),
             _ => None,
         }
     }
@@ -212,7 +209,7 @@ impl View for Timeline {
                 Turn::Outage | Turn::Worse => Role::Text,
                 Turn::Better | Turn::Change => Role::Muted,
             });
-            pen.put(3, y, names(width) - 1, &lane.name, role);
+            pen.put(3, y, names(width) - 1, &lane.of.to_string(), role);
             for (x, turn) in (left..).zip(&lane.cells) {
                 match turn {
                     Some(turn) => {
@@ -225,7 +222,7 @@ impl View for Timeline {
                     None => {}
                 }
             }
-            if self.list.selected() == Some(&lane.name) {
+            if self.list.selected() == Some(&lane.of) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
             }
@@ -258,7 +255,7 @@ impl View for Timeline {
     }
 
     fn subject(&self) -> Option<String> {
-        self.list.selected().cloned()
+        self.list.selected().map(|of| of.name().to_owned())
     }
 
     fn copied(&self, cx: &Cx<'_>) -> Option<String> {
@@ -304,7 +301,7 @@ impl Timeline {
         let Some(lane) = self.selected().filter(|_| below > 2) else { return };
         let top = above + 1;
         let room = pen.width().saturating_sub(4);
-        let title = format!("{}: {}", lane.name, format::count(lane.events.len(), "event"));
+        let title = format!("{}: {}", lane.of, format::count(lane.events.len(), "event"));
         heading(pen, 3, top, &format::plain(&title));
         let events = lane.events.iter().rev().filter_map(|i| cx.history.get(*i));
         let mut y = top + 1;

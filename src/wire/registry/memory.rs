@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::{Answer, Lacking, login::Login, refusals};
+use super::{Answer, Lacking, login::Login, refusals, way::Stop};
 
 /// Who asks: another login may be told something else.
 type By = Result<Vec<u64>, Lacking>;
@@ -19,8 +19,8 @@ type Question = (String, Option<String>, By);
 
 #[derive(Default)]
 pub(super) struct Memory {
-    pub(super) asked: Answers<Answer>,
-    pub(super) moved: Answers<Result<Option<String>, String>>,
+    pub(super) asked: Answers<Result<Answer, Stop>>,
+    pub(super) moved: Answers<Result<Option<String>, Stop>>,
     silent: Mutex<HashSet<String>>,
 }
 

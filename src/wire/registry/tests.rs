@@ -277,22 +277,25 @@ async fn a_slow_cluster_is_no_slow_registry() {
     assert!(matches!(&who, Err(Lacking::Unread(why)) if why.contains("could not be read within")), "{who:?}");
 }
 
-/// A registry on loopback that takes connections, counts them, and says nothing; or 404.
-async fn counting(answers: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+/// A registry on loopback that counts requests and answers all with this status, or counts connections and says nothing.
+async fn counting(status: Option<u16>) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (at, count) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
     let counted = count.clone();
     tokio::spawn(async move {
         let mut kept = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
-            counted.fetch_add(1, Relaxed);
-            if !answers {
+            let Some(status) = status else {
+                counted.fetch_add(1, Relaxed);
                 kept.push(stream);
                 continue;
-            }
-            let answer = |_: Request<hyper::body::Incoming>| async {
-                let empty = http_body_util::Empty::<Bytes>::new();
-                Ok::<_, Infallible>(Response::builder().status(404).body(empty).expect("a reply"))
+            };
+            let counted = counted.clone();
+            let answer = move |_: Request<hyper::body::Incoming>| {
+                counted.fetch_add(1, Relaxed);
+                let reply = Response::builder().status(status).header(header::WWW_AUTHENTICATE, "Basic");
+                let reply = reply.body(http_body_util::Empty::<Bytes>::new()).expect("a reply");
+                async { Ok::<_, Infallible>(reply) }
             };
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)));
         }
@@ -302,7 +305,7 @@ async fn counting(answers: bool) -> (SocketAddr, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_is_silent() {
-    let (at, asked) = counting(true).await;
+    let (at, asked) = counting(Some(404)).await;
     let logins = move |password: fn(&str) -> &str| {
         Registries::new(at.to_string(), Place::default(), move |namespace, _| {
             let password = SecretString::from(password(&namespace).to_owned());
@@ -325,7 +328,7 @@ async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_
         tenants(&logins(|namespace| if namespace == "acme" { "a" } else { "b" }).remembering()).await,
         2
     );
-    let (at, asked) = counting(false).await;
+    let (at, asked) = counting(None).await;
     let all = Registries::default().remembering();
     let begun = tokio::time::Instant::now();
     for (tenant, image) in [("acme", "app:1"), ("globex", "app:1"), ("initech", "app:2")] {
@@ -337,6 +340,29 @@ async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_
     }
     assert!(all.moved(&format!("{at}/app:1"), "sha256:1", "acme").await.is_err());
     assert!(begun.elapsed() < PATIENCE * 2 && asked.load(Relaxed) == 1, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_login_that_two_secrets_hold_is_refused_once_and_told_to_each_by_its_own_name() {
+    let (at, asked) = counting(Some(401)).await;
+    let all = Registries::new(at.to_string(), Place::default(), |namespace, _| {
+        let (user, password) = ("puller".to_owned(), SecretString::from("old"));
+        let login = Login { user, password, whose: format!("the secret of {namespace}"), of_nodes: true };
+        async move { Ok(vec![login]) }.boxed()
+    });
+    let (all, image) = (all.remembering(), format!("{at}/app:1"));
+    // Without a login, and then with it.
+    for (tenant, requests) in [("acme", 2), ("globex", 0)] {
+        let refused = format!("its registry {at} refuses the secret of {tenant}");
+        let answer = all.ask(&image, None, tenant).await;
+        assert_eq!(answer, Answer::Barred(format!("{refused}: nodes cannot pull it with that")));
+        assert_eq!(asked.swap(0, Relaxed), requests, "{tenant}");
+    }
+    for (tenant, requests) in [("acme", 1), ("globex", 0)] {
+        let refused = format!("its registry {at} refuses the secret of {tenant}");
+        assert_eq!(all.moved(&image, "sha256:1", tenant).await, Err(refused));
+        assert_eq!(asked.swap(0, Relaxed), requests, "{tenant}");
+    }
 }
 
 /// Of several logins one is shown after another, and none in clear.

@@ -52,6 +52,15 @@ pub(super) enum Stop {
 }
 
 impl Stop {
+    /// The same to who asks with these logins: what is refused has the name that it has there, for two secrets may hold one
+    /// login. All are shown one after another, so that it is the last.
+    pub(super) fn to(self, by: &Result<Vec<Login>, Lacking>) -> Self {
+        match (self, by.as_ref().ok().and_then(|all| all.last())) {
+            (Self::Refused(..), Some(login)) => Self::Refused(login.whose.clone(), login.of_nodes),
+            (stop, _) => stop,
+        }
+    }
+
     /// In a sentence, after the name of the registry.
     pub(super) fn text(&self) -> String {
         match self {

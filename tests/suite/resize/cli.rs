@@ -34,14 +34,42 @@ fn what_is_no_amount_or_no_wish_is_wrong_usage() {
         (&["resize", "acme", "--memory", "-5Mi"], "`-5Mi` is not an amount such as 768Mi"),
         (&["resize", "acme", "--memory", "768"], "768 is 768 bytes: give the unit as well"),
         (&["resize", "acme", "--cpu", "fast"], "`fast` is not an amount such as 1500m or 2"),
-        (&["sizing", "--from", "/nowhere.csv"], "/nowhere.csv cannot be read"),
-        (&["sizing", "--from", "/dev/null"], "TENANT"),
+        (&["sizing", "--from", "Cargo.toml"], "TENANT"),
         (&["sizing", "acme", "--status", "80/status"], "--for <SPAN>"),
         (&["sizing", "acme", "--for", "5s", "--status", "status"], "is no port and path of a pod"),
-        (&["sizing", "acme", "--from", "/nowhere.csv"], "/nowhere.csv cannot be read"),
     ] {
         let (_, text) = demo.run(2, arguments);
         assert!(text.contains(why), "{arguments:?}: {text}");
+    }
+}
+
+/// As with every command that reads a file: that it cannot be read is a failure, and no wrong usage.
+#[test]
+fn a_file_that_cannot_be_read_or_holds_neither_is_a_failure_in_one_sentence() {
+    let home = crate::program::Home::new();
+    let [binary, text, cut, damaged] =
+        ["binary", "text", "cut.rec", "damaged.rec"].map(|name| home.path(name));
+    let recording = std::fs::read("tests/recordings/format-3.rec").expect("a recording");
+    std::fs::write(&binary, [0xff; 64]).expect("a file");
+    std::fs::write(&text, "a,b\nc,d\n").expect("a file");
+    std::fs::write(&cut, &recording[..40]).expect("a file");
+    std::fs::write(&damaged, [&recording[..30], &[0xff; 8], &recording[38..]].concat()).expect("a file");
+    let [binary, text, cut, damaged] =
+        [&binary, &text, &cut, &damaged].map(|path| path.to_str().expect("text"));
+    for (file, why) in [
+        ("/nowhere", "/nowhere cannot be read: No such file or directory (os error 2)".to_owned()),
+        (binary, format!("{binary} is neither a recording of wheelhouse nor measurements")),
+        (text, format!("{text} holds no measurements: line 2: `c` is no time such as")),
+        (cut, format!("the recording {cut} was cut off before its first moment")),
+        (damaged, format!("the recording {damaged} is damaged before its first moment")),
+    ] {
+        let output = home.run(&["sizing", "acme", "--from", file]);
+        let (_, said) = crate::program::text(&output);
+        assert_eq!(output.status.code(), Some(1), "{file}: {said}");
+        assert!(
+            said.starts_with(&format!("wheelhouse: {why}")) && said.lines().count() == 1,
+            "{file}: {said}"
+        );
     }
 }
 

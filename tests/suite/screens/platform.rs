@@ -438,3 +438,25 @@ fn a_component_leads_to_what_is_found_of_it_and_is_copied() {
     c.keys("enter");
     assert!(c.text().contains("nothing around the cluster is configured"), "{}", c.text());
 }
+
+#[test]
+fn a_finding_about_a_component_shows_its_name_where_its_kind_has_no_room() {
+    let mut seen = around();
+    for name in ["ingress-eu-west-1a", "ingress-eu-west-1b"] {
+        let lost = Component::new(key(ComponentKind::IngressNode, name));
+        let lost = lost.failed(Trouble::Refused, "refuses connections", now());
+        seen.observe(Observation::Platform(Seen::Put(lost.name.clone(), lost)));
+    }
+    for (size, expected) in [
+        ((80, 24), ["ingress…-west-1a ", "ingress…-west-1b "]),
+        ((160, 48), ["ingress-eu-west-1a ", "ingress-eu-west-1b "]),
+    ] {
+        let mut c = Cockpit::seeing(seen.clone(), size, |_| {});
+        c.keys("5");
+        c.typed("/ingress");
+        c.keys("enter");
+        for name in expected {
+            assert!(c.text().contains(name), "{name}\n{}", c.text());
+        }
+    }
+}

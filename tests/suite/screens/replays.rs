@@ -205,7 +205,8 @@ fn a_recording_that_was_cut_off_or_damaged_is_read_to_that_point() {
                 read += 1;
             }
             Err(why) => {
-                assert!(why.contains("is no recording") || why.contains("before its first moment"), "{why}");
+                let what = if at == 0 { "is no recording" } else { "was cut off before its first moment" };
+                assert!(why.contains(what), "{why}");
                 refused += 1;
             }
         }
@@ -223,6 +224,32 @@ fn a_recording_that_was_cut_off_or_damaged_is_read_to_that_point() {
 }
 
 #[test]
+fn of_several_recordings_the_one_that_was_cut_off_is_named_with_its_own_time() {
+    let (folder, _) = folder();
+    let all = bad_night();
+    let files = ["a.rec", "b.rec", "c.rec"].map(|name| folder.path().join(name));
+    for (file, part) in files.iter().zip(all.chunks(6)) {
+        recorded(part, file);
+    }
+    let bytes = fs::read(&files[1]).unwrap();
+    let name = files[1].display();
+    fs::write(&files[1], &bytes[..bytes.len() - 9]).unwrap();
+    let alone = Recording::open(&files[1..2]).unwrap();
+    let last = alone.ends().1.strftime("%Y-%m-%d %H:%M:%S UTC");
+    assert!(alone.ends().1 >= all[6].at);
+    assert_eq!(alone.gaps(), [format!("the recording {name} was cut off after {last}")]);
+    assert_eq!(Recording::open(&files).unwrap().gaps(), alone.gaps());
+    // Before its first moment the last one of the file before is not its own.
+    let head = (0..bytes.len()).rev().find(|at| {
+        fs::write(&files[1], &bytes[..*at]).unwrap();
+        Recording::open(&files[1..2]).is_err()
+    });
+    fs::write(&files[1], &bytes[..head.unwrap()]).unwrap();
+    let told = format!("the recording {name} was cut off before its first moment");
+    assert_eq!(Recording::open(&files).unwrap().gaps(), [told]);
+}
+
+#[test]
 fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
     let (folder, path) = folder();
     let refused = |path: &Path| Recording::open(&[path.to_owned()]).err().expect("it is refused");
@@ -234,6 +261,17 @@ fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
     let newer = folder.path().join("newer.rec");
     recorded(&bad_night()[..1], &newer);
     let mut bytes = fs::read(&newer).unwrap();
+    for at in [15, 20, 24] {
+        fs::write(&path, &bytes[..at]).unwrap();
+        assert!(refused(&path).ends_with("night.rec was cut off before its first moment"), "{at}");
+    }
+    for at in [17, 20, 21, 30] {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        fs::write(&path, &damaged).unwrap();
+        let why = refused(&path);
+        assert!(why.ends_with("before its first moment") && why.starts_with("the recording "), "{at}: {why}");
+    }
     bytes[15] = 9;
     fs::write(&newer, &bytes).unwrap();
     assert!(refused(&newer).contains("was recorded by a newer wheelhouse (format 9"), "{}", refused(&newer));
