@@ -112,6 +112,12 @@ pub(super) fn paged(markdown: &str) -> String {
     if std::io::stdout().is_terminal() { wrapped(markdown, width()) } else { markdown.to_owned() }
 }
 
+/// Columns of the terminal that is printed on; `None`: what is printed goes elsewhere.
+pub(super) fn columns() -> Option<u16> {
+    use std::io::IsTerminal;
+    std::io::stdout().is_terminal().then(width)
+}
+
 /// The width of the terminal; where there is none, that of a common one.
 fn width() -> u16 {
     use std::io::IsTerminal;
