@@ -73,22 +73,17 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         (false, Some(until)) => piece(format!("READ-WRITE {}", left_until(cx, until)), Role::Warn),
         (false, None) => piece("READ-WRITE", Role::Muted),
     };
-    let mut right = vec![mode, piece("   ", Role::Bar)];
-    right.extend(self::api(cx));
-    right.push(piece(" ", Role::Bar));
     let edge = pen.width();
-    let narrow = edge < 50;
-    // An old picture never looks as if it were of now.
-    let start = if narrow && cx.replay.is_some() {
-        pen.line_right(edge, 0, edge / 2, &[piece("RECORDING ", Role::Accent)])
-    } else if narrow {
-        pen.line_right(edge, 0, edge / 2, &right[2..])
-    } else {
-        pen.line_right(edge, 0, edge.saturating_sub(20), &right)
-    };
+    let label = cx.who.label.as_ref().map(|(label, role)| (format::fit(label, 16), *role));
+    let named = label.as_ref().map_or(LEAST, |(label, _)| format::width(label) + 4);
+    let right = identity(cx, mode, edge, named);
+    let room = if edge < NARROW { edge } else { edge.saturating_sub(named.max(20)) };
+    let start = pen.line_right(edge, 0, room, &right);
     let mut left = vec![piece(" ", Role::Bar)];
-    if let Some((label, role)) = &cx.who.label {
-        left.extend([piece(format!("[{}]", format::fit(label, 16)), *role), piece(" ", Role::Bar)]);
+    if let Some((label, role)) = label {
+        // Rather a part of it between its brackets than none.
+        let room = start.saturating_sub(4);
+        left.extend([piece(format!("[{}]", format::fit(&label, room)), role), piece(" ", Role::Bar)]);
     }
     left.push(piece(&*api.context, Role::Accent));
     if let Some(namespace) = &cx.seen.namespace {
@@ -98,10 +93,47 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     if let Some(user) = &api.user {
         left.push(piece(format!(" as {user}"), Role::Muted));
     }
-    pen.line(0, 0, start.saturating_sub(2), &left);
+    let gap = if edge < NARROW { 1 } else { 2 };
+    pen.line(0, 0, start.saturating_sub(gap), &left);
     if pen.height() > 1 {
         facts::draw(pen, cx, view);
     }
+}
+
+/// Columns of the header below which not all of it has room.
+const NARROW: u16 = 50;
+/// Columns at the left for the name of the cluster, at least.
+const LEAST: u16 = 8;
+
+/// Whether anything can be changed here, and how the API answers. At any width the first is there, in fewer letters where the
+/// rest would lose its place; `named`: columns that the left side needs.
+fn identity<'a>(cx: &Cx<'_>, mode: Piece<'a>, edge: u16, named: u16) -> Vec<Piece<'a>> {
+    let brief = match (&cx.replay, cx.who.read_only) {
+        (Some(_), _) => ["RECORDING", "REC"],
+        (None, true) => ["READ-ONLY", "RO"],
+        (None, false) => ["READ-WRITE", "RW"],
+    };
+    let role = mode.1;
+    let [word, letters] = brief.map(|text| piece(text, role));
+    let with_api = |mode: &Piece<'a>| {
+        let mut all = vec![mode.clone(), piece("   ", Role::Bar)];
+        all.extend(api(cx));
+        all
+    };
+    if edge >= NARROW {
+        let mut all = with_api(&mode);
+        all.push(piece(" ", Role::Bar));
+        return all;
+    }
+    let alone = |mode: &Piece<'a>| vec![mode.clone()];
+    let mut all = vec![with_api(&mode), with_api(&word)];
+    // How long ago the API fell silent is worth more than letters of a word.
+    all.extend(api(cx).iter().any(|(_, role)| *role != Role::Muted).then(|| with_api(&letters)));
+    all.extend([alone(&mode), alone(&word), alone(&letters)]);
+    let fits = all.iter().position(|pieces| wide(pieces) + 1 + named <= edge).unwrap_or(all.len() - 1);
+    let mut chosen = all.swap_remove(fits);
+    chosen.push(piece(" ", Role::Bar));
+    chosen
 }
 
 /// How long until then: in minutes, and at the end in steps of ten seconds.
