@@ -378,20 +378,28 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     // What finds everything else is always there, by its key alone where words do not fit.
     let (always, entries): (Vec<&Entry>, Vec<&Entry>) =
         entries.into_iter().partition(|e| ALWAYS.contains(&e.command));
+    // As wide as the longer of its words, so that no key moves with the cursor.
+    let word_width = |e: &Entry| format::width(label(e).1).max(e.back.map_or(0, format::width));
     let size = |e: &Entry| {
-        let (key, word) = label(e);
+        let (key, _) = label(e);
         let key = if ascii { format::ascii(key) } else { key.into() };
-        format::width(&key) + format::width(word) + 3
+        format::width(&key) + word_width(e) + 3
     };
     let bare = |e: &Entry| format::width(label(e).0) + 1;
     // Acts first: only what is left is for the words of what is always there.
     let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
     let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
+        let word = e.back.filter(|_| view.turned(e.command, cx)).unwrap_or(word);
         let off = (e.acts && cx.who.read_only) || why_not(view, e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
         let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
-        if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }
+        if with_word {
+            pen.put(x, 0, edge.saturating_sub(x), word, word_role);
+            x + word_width(e) + 2
+        } else {
+            x
+        }
     };
     for e in &entries {
         if x + size(e) + reserve <= edge + 2 {

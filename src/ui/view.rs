@@ -291,6 +291,11 @@ pub trait View: Send {
         false
     }
 
+    /// Whether a command that goes both ways takes back here what it does elsewhere, so that the key bar says that.
+    fn turned(&self, _command: Command, _cx: &Cx<'_>) -> bool {
+        false
+    }
+
     /// Whom the commands are about, for the heading of the menu.
     fn subject(&self) -> Option<String> {
         None
@@ -359,6 +364,11 @@ impl<K: PartialEq + Clone> List<K> {
     /// The row under the cursor.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Whether a key has moved the cursor or acted on its row.
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Holds the row under the cursor from now on.
