@@ -36,7 +36,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Platform => go(app, &Place::Platform, now),
         Command::Forwards => go(app, &Place::Forwards, now),
         Command::Actions => go(app, &Place::Actions, now),
-        Command::Timeline => go(app, &Place::Timeline, now),
+        Command::Timeline => past::timeline(app, now),
         Command::MomentBefore => past::seek(app, Seek::Moments(-1), now, effects),
         Command::MomentAfter => past::seek(app, Seek::Moments(1), now, effects),
         Command::MinuteBack => past::seek(app, Seek::Seconds(-60), now, effects),

@@ -106,3 +106,36 @@ pub(super) fn compare(app: &mut App, now: Timestamp) {
         }
     }
 }
+
+/// To the timeline, on the lane of what one comes from.
+pub(super) fn timeline(app: &mut App, now: Timestamp) {
+    let front = app.views.front();
+    // A row of a list has a lane only where something has happened to it.
+    let happened = || {
+        let name = front.subject()?;
+        let events = &app.world.history;
+        let of_tenant =
+            events.iter().any(|event| event.tenant.as_ref().is_some_and(|of| of.as_str() == name));
+        let of_node = || events.iter().any(|event| event.node.as_ref().is_some_and(|of| of.as_str() == name));
+        match of_tenant {
+            true => Some(Place::Tenant(name.as_str().into())),
+            false => of_node().then(|| Place::Node(name.as_str().into())),
+        }
+    };
+    let lane = match front.place() {
+        Place::Tenant(name) | Place::Headroom(name) | Place::Log(name, _) => Some(Place::Tenant(name)),
+        Place::Node(name) => Some(Place::Node(name)),
+        Place::WhatIf(nodes, _) => nodes.into_iter().next().map(Place::Node),
+        Place::Tenants | Place::Nodes | Place::Ranking | Place::Findings => happened(),
+        Place::Runs | Place::Run(_) | Place::Campaign(_) => Some(Place::Runs),
+        Place::Database | Place::Member(_) | Place::Proxy(_) | Place::Recovery => Some(Place::Database),
+        Place::Platform | Place::Component(_) => Some(Place::Platform),
+        _ => None,
+    };
+    app.views.go(&Place::Timeline);
+    app.refresh(now);
+    if let Some(lane) = lane {
+        let cx = app.world.cx(now);
+        app.views.front_mut().select(&lane, &cx);
+    }
+}

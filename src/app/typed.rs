@@ -153,7 +153,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             let aim = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
             schemes::review(app, Wanted::Aim(aim), now, effects);
         }
-        (_, []) if entry.command == Command::Timeline => go(app, &Place::Timeline, now),
+        (_, []) if entry.command == Command::Timeline => past::timeline(app, now),
         (_, []) if entry.command == Command::Recovery => {
             let seen = &app.world.seen;
             if seen.galera.is_empty() && seen.around.replicas.is_empty() {

@@ -119,6 +119,8 @@ pub struct Cx<'a> {
     pub forwards: &'a [Forwarded],
     /// What happened, as far as it is known: in the order of time.
     pub history: &'a [Happened],
+    /// Since when it is known what happened; `None`: the cluster has not been read yet.
+    pub since: Option<Timestamp>,
     /// What the tenants used before this cockpit was opened, as it was kept.
     pub used: &'a BTreeMap<TenantName, Vec<Use>>,
     /// The recording that is looked at instead of a cluster.
