@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use ratatui::layout::Rect;
 
 use super::{
-    about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_yet, pods,
-    side, with_remedy,
+    about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_wrong,
+    nothing_yet, pods, side, with_remedy,
 };
 use crate::{
     cluster::{Answer, Finding, Subject, left_over},
@@ -245,12 +245,14 @@ impl View for Findings {
             return;
         }
         if self.shown.is_empty() {
-            let (sign, text) = if cx.findings.is_empty() {
-                ("✓ ", "nothing is wrong")
-            } else {
-                ("", "no finding matches the filter")
-            };
-            pen.line(2, 1, pen.width(), &[piece(sign, Role::Ok), piece(text, Role::Muted)]);
+            match cx.findings.is_empty() {
+                true => {
+                    let area = pen.area;
+                    let height = area.height.saturating_sub(1);
+                    nothing_wrong(&mut pen.within(Rect { y: area.y + 1, height, ..area }), cx);
+                }
+                false => _ = pen.put(2, 1, pen.width(), "no finding matches the filter", Role::Muted),
+            }
             return;
         }
         let screen = pen.area;

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use jiff::{SignedDuration, Timestamp};
+use ratatui::layout::Rect;
+
 use super::{
-    super::{about, age_width, answers, finding_line, is_wide, run_sign},
+    super::{about, age_width, answers, finding_line, is_wide, nothing_wrong, run_sign},
     Tenants,
 };
 use crate::{
@@ -165,7 +168,8 @@ impl Tenants {
         let width = pen.width();
         let lines = lines(cx, usize::from(room));
         if lines.is_empty() {
-            pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
+            let area = Rect { height: room.min(pen.area.height), ..pen.area };
+            nothing_wrong(&mut pen.within(area), cx);
         }
         // Where there is little room, what is wrong is worth more than the key that answers it.
         let at = current(cx, &lines);
