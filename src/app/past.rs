@@ -8,11 +8,9 @@ use super::{App, Effect};
 use crate::{
     cluster::Severity,
     history::{Happened, Kind, moment_of, of_runs},
-    ui::{Action, Place, Seek},
+    ui::{Action, Command, Place, Seek, replay},
 };
 
-/// Why nothing is changed.
-pub(super) const RECORDED: &str = "this is a recording: nothing can be changed";
 /// So much of what happened is kept for the screen; of a recording all of it.
 const MOST: usize = 20_000;
 
@@ -48,15 +46,15 @@ fn without_journals(app: &mut App) {
     }
 }
 
-/// Whether a recording can answer it: what only shows.
-pub(super) fn allows(action: &Action) -> bool {
+/// Why a recording cannot answer it; `None`: it can, since it only shows.
+pub(super) fn bars(action: &Action) -> Option<&'static str> {
     use Action::{Copy, Export, Go, GoSaying, GoTo, SaveLog, Say};
-    matches!(action, Go(_) | GoTo(..) | GoSaying(..) | Copy(_) | SaveLog { .. } | Export(..) | Say(_))
-}
-
-/// Why nothing is changed, in a few words.
-pub(super) fn read_only(app: &App) -> &'static str {
-    if app.world.replay.is_some() { RECORDED } else { "read-only: nothing can be changed" }
+    match action {
+        Go(Place::Log(..)) => replay::bars(Command::Logs),
+        Go(Place::Object(..)) => replay::bars(Command::Describe),
+        Go(_) | GoTo(..) | GoSaying(..) | Copy(_) | SaveLog { .. } | Export(..) | Say(_) => None,
+        _ => Some(replay::RECORDED),
+    }
 }
 
 /// Goes to another moment of the recording.

@@ -16,6 +16,7 @@ use crate::{
         Action, Asks, Command, Containers, Overlay, Place, Wanted,
         command::{self, On, Takes},
         overlays::{ContainerChoice, Prompt},
+        replay,
     },
 };
 
@@ -43,8 +44,8 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }
     })?;
-    if app.world.replay.is_some() && entry.acts {
-        return Err(past::RECORDED.into());
+    if let Some(why) = app.world.replay.as_ref().and_then(|_| replay::bars(entry.command)) {
+        return Err(why.into());
     }
     match (entry.takes, args.as_slice()) {
         (Takes::TenantNumber, [tenant, number]) => {

@@ -8,6 +8,7 @@ use super::{
     command::{self, Command, Entry, On},
     format,
     paint::{Pen, Piece, piece, wide},
+    replay,
     theme::Role,
     view::{Cx, Place, VIEWS, View, why_not},
 };
@@ -363,7 +364,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     let mut entries = command::bar(view.place().on());
     if cx.replay.is_some() {
         // Nothing can be done but to move in it.
-        entries.retain(|e| !e.acts);
+        entries.retain(|e| replay::bars(e.command).is_none());
         entries.splice(0..0, command::bar(On::Replay).into_iter().filter(|e| e.on.contains(&On::Replay)));
     }
     let mut x = 1;

@@ -279,14 +279,8 @@ impl View for Findings {
             finding_line(&mut pen, y, width.saturating_sub(13), finding, cx, name);
             if let Some((word, _)) = answers::of_finding(cx, finding) {
                 let here = self.list.index() == i;
-                let own = match finding.answer {
-                    Some(Answer::Recovery) => Command::Recovery,
-                    Some(Answer::Rebalance) => Command::Rebalance,
-                    Some(Answer::Undrain) => Command::Undrain,
-                    Some(Answer::DeletePod) => Command::DeletePod,
-                    // It is about the selected one, as every key of a list is.
-                    _ => Command::Answer,
-                };
+                // It is about the selected one, as every key of a list is.
+                let own = answers::own_key(cx, finding).unwrap_or(Command::Answer);
                 let key = format!("{} ", command::sign(own));
                 // Few tones in a row: each costs bytes on every step of the cursor.
                 let key_tone = if here { Role::Key } else { Role::Muted };

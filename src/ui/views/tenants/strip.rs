@@ -93,7 +93,7 @@ impl Line<'_> {
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
         match self {
-            Self::Campaign(known) => Some(answers::of_campaign(known)),
+            Self::Campaign(known) => Some(answers::of_campaign(cx, known)),
             Self::Run(known) => Some(answers::of_run(cx, known)),
             Self::Cause(finding) => answers::of_finding(cx, finding),
         }
@@ -229,9 +229,9 @@ impl Tenants {
     /// What answers a line, and the key that does; nothing where nothing does.
     fn label(&self, cx: &Cx<'_>, line: &Line<'_>, i: usize, at: usize) -> Vec<Piece<'static>> {
         let Some((word, _)) = line.answer(cx) else { return Vec::new() };
-        let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
-        let own = own_key(line).or(opens);
-        let key = own.map_or_else(|| key_of(i, at).map(Into::into), |own| Some(command::sign(own)));
+        let own = own_key(cx, line).or((i == at).then_some(Command::Answer)).map(command::sign);
+        let keys = command::of(Command::AnswerLine(0)).keys;
+        let key = own.or_else(|| Some(command::key_sign(keys.get(self.slots.of(&line.stop())?)?).into()));
         match key {
             Some(key) => vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)],
             None => vec![piece(word, Role::Faint)],
@@ -246,15 +246,13 @@ impl Tenants {
 }
 
 /// A key that answers it from any row.
-fn own_key(line: &Line<'_>) -> Option<Command> {
-    match line {
-        Line::Cause(Finding { answer: Some(Answer::Rebalance), .. }) => Some(Command::Rebalance),
-        Line::Cause(Finding { answer: Some(Answer::Recovery), .. }) => Some(Command::Recovery),
-        _ => None,
-    }
+fn own_key(cx: &Cx<'_>, line: &Line<'_>) -> Option<Command> {
+    let Line::Cause(finding) = line else { return None };
+    let own = answers::own_key(cx, finding);
+    own.filter(|own| matches!(own, Command::Rebalance | Command::Recovery))
 }
 
-fn age(pen: &mut Pen<'_>, y: u16, right: u16, cx: &Cx<'_>, since: Option<jiff::Timestamp>) {
+fn age(pen: &mut Pen<'_>, y: u16, right: u16, cx: &Cx<'_>, since: Option<Timestamp>) {
     if age_width(pen.width()) > 0 {
         pen.put_right(right, y, 5, &cx.age_or_dash(since), Role::Muted);
     }
