@@ -64,21 +64,6 @@ static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels
 
 const FOLLOWS_FROM_NOTHING: &str = "it follows from nothing else that is known";
 
-/// Where what is wrong is.
-fn lead(subject: &Subject) -> Option<Action> {
-    match subject {
-        Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
-        Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
-        Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
-        Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
-        Subject::Component(key) => Some(Action::Go(Place::Component(key.clone()))),
-        Subject::Source(name) if name == "galera" || name == "proxysql" => Some(Action::Go(Place::Database)),
-        Subject::Source(name) => {
-            Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
-        }
-    }
-}
-
 /// Lines for the whole of the selected one below the list, with the one above them.
 fn foot((width, height): (u16, u16)) -> u16 {
     match height {
@@ -196,7 +181,7 @@ impl View for Findings {
                 self.marks.toggle(&mut self.list, shown.len(), page, |i| shown[i].1.clone());
                 None
             }
-            Command::Open => lead(&self.list.selected()?.1),
+            Command::Open => answers::place(&self.list.selected()?.1),
             Command::Cause => {
                 let Some(cause) = self.finding(cx)?.because.clone() else {
                     return Some(Action::Say(FOLLOWS_FROM_NOTHING.into()));
@@ -208,7 +193,7 @@ impl View for Findings {
                         self.list.put(at, shown.len(), page, |i| shown[i].1.clone());
                         None
                     }
-                    None => lead(&cause),
+                    None => answers::place(&cause),
                 }
             }
             Command::Recovery => Some(Action::Go(Place::Recovery)),
@@ -315,12 +300,28 @@ impl View for Findings {
         if command == Command::Cause && self.finding(cx).is_some_and(|finding| finding.because.is_none()) {
             return Some(FOLLOWS_FROM_NOTHING.into());
         }
-        (matches!(command, Command::Open | Command::Mark | Command::Cause) && self.list.selected().is_none())
-            .then(|| "nothing is selected".into())
+        match (command, self.list.selected()) {
+            (Command::Open | Command::Mark | Command::Cause, None) => Some("nothing is selected".into()),
+            (Command::Open, Some((_, subject))) if answers::place(subject).is_none() => {
+                Some(format!("{} has no screen: all that is known of it is told here", subject.name()))
+            }
+            _ => None,
+        }
     }
 
+    /// What no finding of the list is answered by has no place in the bar; where another row has it, it is dimmed.
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command == Command::Recovery && answers::nothing_to_recover(cx).is_some()
+        let any =
+            |is: fn(&Finding) -> bool| self.shown.iter().any(|(i, _)| cx.findings.get(*i).is_some_and(is));
+        !match command {
+            Command::Recovery => answers::nothing_to_recover(cx).is_none(),
+            Command::Undrain => any(|finding| finding.answer == Some(Answer::Undrain)),
+            Command::DeletePod => any(|finding| finding.answer == Some(Answer::DeletePod)),
+            Command::Cause => any(|finding| finding.because.is_some()),
+            Command::Open => any(|finding| answers::place(&finding.subject).is_some()),
+            Command::Mark => !self.shown.is_empty(),
+            _ => true,
+        }
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
