@@ -189,6 +189,7 @@ impl Tenants {
         let widest = lines.iter().map(|line| format::width(&line.name(cx, most))).max().unwrap_or(0);
         let name = widest.clamp(8, most);
         let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
+        let rest_room = width.saturating_sub(6 + name).max(1);
         // The first one is told whole, but never in the place of the only other; then as many of the others as there
         // is room for, each whole.
         let mut y = 0;
@@ -199,7 +200,8 @@ impl Tenants {
                 break;
             }
             let text = format::plain(&line.text(cx)).into_owned();
-            let told = format::wrap(&text, text_room);
+            // Age and key stand in the first line alone.
+            let told = format::wrap_in(&text, |line| if line == 0 { text_room } else { rest_room });
             match line {
                 Line::Campaign(known) => {
                     let shown = known.shown();
@@ -219,7 +221,7 @@ impl Tenants {
             let lines = u16::try_from(told.len()).unwrap_or(u16::MAX).clamp(1, most);
             let notice = matches!(line, Line::Cause(finding) if finding.severity == Severity::Notice);
             let tone = if notice { Role::Muted } else { Role::Text };
-            more(pen, y, (5 + name, text_room), (&told, tone), lines - 1);
+            more(pen, y, (5 + name, [text_room, rest_room]), (&told, tone), lines - 1);
             y += lines;
         }
     }
@@ -272,7 +274,8 @@ fn unfinished(
 }
 
 /// The further lines of what is said.
-fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), (told, tone): (&[String], Role), lines: u16) {
+fn more(pen: &mut Pen<'_>, y: u16, (x, rooms): (u16, [u16; 2]), (told, tone): (&[String], Role), lines: u16) {
+    let [room, rest_room] = rooms;
     if lines == 0 {
         return;
     }
@@ -282,7 +285,7 @@ fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), (told, tone): (&[Strin
         // The last line takes what is left, cut if need be.
         let last = i + 1 == usize::from(lines);
         let text = if last { rest[i..].join(" ") } else { line.clone() };
-        pen.put(x, y + 1 + i as u16, room, &text, tone);
+        pen.put(x, y + 1 + i as u16, rest_room, &text, tone);
     }
 }
 
