@@ -10,7 +10,7 @@ use super::{
     Tenants,
 };
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject},
+    cluster::{Finding, Severity, Subject},
     run::{RunSeen, Shown, campaign::CampaignSeen, summary},
     ui::{
         action::Action,
@@ -50,12 +50,12 @@ enum Line<'a> {
 }
 
 impl Line<'_> {
-    fn is(&self, stop: &Stop) -> bool {
-        match (self, stop) {
-            (Self::Campaign(known), Stop::Campaign(id)) => known.campaign.id == *id,
-            (Self::Run(known), Stop::Run(id)) => known.run.id == *id,
-            (Self::Cause(finding), Stop::About(subject)) => finding.subject == *subject,
-            _ => false,
+    /// What tells it from the others, as long as it is there.
+    fn stop(&self) -> Stop {
+        match self {
+            Self::Campaign(known) => Stop::Campaign(known.campaign.id.clone()),
+            Self::Run(known) => Stop::Run(known.run.id.clone()),
+            Self::Cause(finding) => Stop::About(finding.subject.clone()),
         }
     }
 
@@ -136,28 +136,97 @@ fn lines<'a>(cx: &Cx<'a>, room: usize) -> Vec<Line<'a>> {
 
 /// The line the answering key is about: the one that the key to the next trouble led to, else the first.
 fn current(cx: &Cx<'_>, lines: &[Line<'_>]) -> usize {
-    cx.stop.and_then(|stop| lines.iter().position(|line| line.is(stop))).unwrap_or(0)
+    cx.stop.and_then(|stop| lines.iter().position(|line| line.stop() == *stop)).unwrap_or(0)
 }
 
-/// What the answering key does now, or that of the other lines: the nth of those.
-pub(super) fn answer_of(cx: &Cx<'_>, nth: Option<u8>) -> Option<(&'static str, Action)> {
+/// As many lines as are told on a screen of that size.
+fn told<'a>(cx: &Cx<'a>) -> Vec<Line<'a>> {
     let room = usize::from(height(cx.size.1).saturating_sub(1)).max(1);
-    let lines = lines(cx, if is_wide(cx.size.0) { WIDE } else { room });
-    let at = current(cx, &lines);
-    let asked = match nth {
-        None => Some(at),
-        Some(nth) => (0..lines.len()).filter(|i| *i != at).nth(usize::from(nth)),
-    };
-    lines.get(asked?)?.answer(cx)
+    lines(cx, if is_wide(cx.size.0) { WIDE } else { room })
 }
 
-/// The key of a line: the answering one of the current line, of each other one its own, as long as there are keys.
-fn key_of(line: usize, current: usize) -> Option<&'static str> {
-    if line == current {
-        return command::of(Command::Answer).keys.first().map(|key| command::key_sign(key));
+/// A key that answered a line which is gone answers nothing for so long: who presses it now meant that line.
+const EMPTY: SignedDuration = SignedDuration::from_secs(10);
+
+/// For so long after the screen was opened it is still being filled, and the keys follow the order of the lines.
+const FILLS: SignedDuration = SignedDuration::from_secs(3);
+
+/// Which line each of the keys of the further lines answers. A line keeps its key as long as it is there, wherever it moves.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    places: Vec<Option<Slot>>,
+    /// When the screen was opened.
+    opened: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    stop: Stop,
+    /// Whom the line is about.
+    name: String,
+    /// Since when it is not among the first lines any more.
+    gone: Option<Timestamp>,
+}
+
+impl Slots {
+    /// Gives a key to each line that has none but the current one, which has a key of its own.
+    pub fn settle(&mut self, cx: &Cx<'_>) {
+        if cx.seen.is_ready() && cx.now.duration_since(*self.opened.get_or_insert(cx.now)) < FILLS {
+            self.places.clear();
+        }
+        self.places.resize_with(command::of(Command::AnswerLine(0)).keys.len(), || None);
+        let lines = told(cx);
+        let stops: Vec<_> = lines.iter().map(Line::stop).collect();
+        for place in &mut self.places {
+            if let Some(slot) = place {
+                let there = stops.contains(&slot.stop);
+                slot.gone = if there { None } else { slot.gone.or(Some(cx.now)) };
+                if slot.gone.is_some_and(|gone| cx.now.duration_since(gone) >= EMPTY) {
+                    *place = None;
+                }
+            }
+        }
+        let at = current(cx, &lines);
+        for (i, stop) in stops.into_iter().enumerate() {
+            if i == at || self.of(&stop).is_some() {
+                continue;
+            }
+            let Some(free) = self.places.iter_mut().find(|place| place.is_none()) else { return };
+            let name = lines[i].name(cx, 24).into_owned();
+            *free = Some(Slot { stop, name, gone: None });
+        }
     }
-    let nth = if line < current { line } else { line - 1 };
-    command::of(Command::AnswerLine(0)).keys.get(nth).map(|key| command::key_sign(key))
+
+    /// Forgets which key was whose: nobody looks at them.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The place of a line's key among them.
+    fn of(&self, stop: &Stop) -> Option<usize> {
+        self.places.iter().position(|place| place.as_ref().is_some_and(|slot| slot.stop == *stop))
+    }
+
+    /// What the nth of the keys answers.
+    ///
+    /// # Errors
+    /// It answers nothing now: one sentence.
+    pub fn answer(&self, cx: &Cx<'_>, nth: u8) -> Result<Action, String> {
+        let slot = self.places.get(usize::from(nth)).and_then(Option::as_ref);
+        let slot = slot.ok_or("no line above has that key now")?;
+        let lines = told(cx);
+        let line = lines.iter().find(|line| line.stop() == slot.stop);
+        let line =
+            line.ok_or_else(|| format!("the line of {} is gone: that key answers nothing now", slot.name))?;
+        let answer = line.answer(cx).map(|(_, does)| does);
+        answer.ok_or_else(|| format!("no key answers what is wrong with {}", slot.name))
+    }
+}
+
+/// What the answering key does now.
+pub(super) fn answer(cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+    let lines = told(cx);
+    lines.get(current(cx, &lines))?.answer(cx)
 }
 
 impl Tenants {
@@ -238,12 +307,6 @@ impl Tenants {
             Some(key) => vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)],
             None => vec![piece(word, Role::Faint)],
         }
-    }
-
-    /// Whether the cursor is on the tenant it is about.
-    fn has_cursor(&self, line: &Line<'_>) -> bool {
-        let Line::Cause(finding) = line else { return false };
-        matches!(&finding.subject, Subject::Tenant(name) if self.list.selected() == Some(name))
     }
 }
 
