@@ -55,7 +55,7 @@ const TEXT: u16 = 16;
 
 /// A table whose last column is text: on a terminal wrapped at its words, elsewhere a line each.
 pub(super) fn with_text(head: &[&str], rows: &[Vec<String>]) -> String {
-    wrapped(head, rows, super::help::columns())
+    wrapped(head, rows, super::output::columns())
 }
 
 /// The same on a terminal of so many columns; `None`: on none.
