@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
 use super::{
-    super::{about, age_width, answers, finding_line, is_wide, nothing_wrong, run_sign},
+    super::{about, age_width, answers, finding_line, is_wide, nothing_wrong, run_sign, side},
     Tenants,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         action::Action,
         command::{self, Command},
         format,
-        paint::{Pen, Piece, piece, wide},
+        paint::{Pen, Piece, piece},
         stops::Stop,
         theme::Role,
         view::Cx,
@@ -139,10 +139,67 @@ fn current(cx: &Cx<'_>, lines: &[Line<'_>]) -> usize {
     cx.stop.and_then(|stop| lines.iter().position(|line| line.stop() == *stop)).unwrap_or(0)
 }
 
-/// As many lines as are told on a screen of that size.
+/// The lines that are told on a screen of that size, each as far as there is room for it.
 fn told<'a>(cx: &Cx<'a>) -> Vec<Line<'a>> {
-    let room = usize::from(height(cx.size.1).saturating_sub(1)).max(1);
-    lines(cx, if is_wide(cx.size.0) { WIDE } else { room })
+    let (columns, height) = cx.size;
+    let (width, room) = match is_wide(columns) {
+        true => (side(columns), height.min(WIDE as u16)),
+        false => (columns, self::height(height).saturating_sub(1)),
+    };
+    let mut lines = lines(cx, usize::from(room).max(1));
+    let shown = Layout::of(cx, &lines, width).heights(cx, &lines, room).len();
+    lines.truncate(shown.max(1));
+    lines
+}
+
+/// Where the parts of the lines stand on a screen of that width.
+struct Layout {
+    /// Columns of the name.
+    name: u16,
+    /// Columns of the key and what it does; none where there is little room.
+    keys: u16,
+    /// Columns of the text: of its first line, and of the others, since age and key stand in the first alone.
+    text: [u16; 2],
+}
+
+impl Layout {
+    fn of(cx: &Cx<'_>, lines: &[Line<'_>], width: u16) -> Self {
+        // Where there is little room, what is wrong is worth more than the key that answers it.
+        let words = lines.iter().filter_map(|line| line.answer(cx)).map(|(word, _)| format::width(word) + 3);
+        let keys = if width < 60 { 0 } else { words.max().unwrap_or(0).max(12) + 1 };
+        // As narrow as the names allow: what is wrong has the rest.
+        let most = match width {
+            ..60 => 10,
+            60..100 => 16,
+            _ => 22,
+        };
+        let widest = lines.iter().map(|line| format::width(&line.name(cx, most))).max().unwrap_or(0);
+        let name = widest.clamp(8, most);
+        let first = width.saturating_sub(1 + keys + 5 + name + age_width(width)).max(1);
+        Self { name, keys, text: [first, width.saturating_sub(6 + name).max(1)] }
+    }
+
+    fn wrapped(&self, cx: &Cx<'_>, line: &Line<'_>) -> Vec<String> {
+        let [first, rest] = self.text;
+        format::wrap_in(&format::plain(&line.text(cx)), |line| if line == 0 { first } else { rest })
+    }
+
+    /// How many lines each takes of so many. The first one is told whole, but never in the place of the only other; then as
+    /// many of the others as there is room for, each whole.
+    fn heights(&self, cx: &Cx<'_>, lines: &[Line<'_>], room: u16) -> Vec<u16> {
+        let (mut heights, mut taken) = (Vec::new(), 0);
+        for (i, line) in lines.iter().enumerate() {
+            let others = u16::from(i == 0 && lines.len() > 1);
+            let most = room.saturating_sub(taken + others);
+            if most == 0 {
+                break;
+            }
+            let wanted = u16::try_from(self.wrapped(cx, line).len()).unwrap_or(u16::MAX);
+            heights.push(wanted.clamp(1, most));
+            taken += wanted.clamp(1, most);
+        }
+        heights
+    }
 }
 
 /// A key that answered a line which is gone answers nothing for so long: who presses it now meant that line.
@@ -235,42 +292,21 @@ impl Tenants {
             return;
         }
         let width = pen.width();
-        let lines = lines(cx, usize::from(room));
+        let mut lines = lines(cx, usize::from(room));
         if lines.is_empty() {
             let area = Rect { height: room.min(pen.area.height), ..pen.area };
             nothing_wrong(&mut pen.within(area), cx);
         }
-        // Where there is little room, what is wrong is worth more than the key that answers it.
+        let layout = Layout::of(cx, &lines, width);
+        let heights = layout.heights(cx, &lines, room);
+        lines.truncate(heights.len());
         let at = current(cx, &lines);
-        let labels: Vec<_> = lines.iter().enumerate().map(|(i, line)| self.label(cx, line, i, at)).collect();
-        let keys = if width < 60 {
-            0
-        } else {
-            labels.iter().map(|label| wide(label)).max().unwrap_or(0).max(12) + 1
-        };
+        let Layout { name, keys, text: columns } = layout;
         let right = width.saturating_sub(1 + keys);
-        // As narrow as the names allow: what is wrong has the rest.
-        let most = match width {
-            ..60 => 10,
-            60..100 => 16,
-            _ => 22,
-        };
-        let widest = lines.iter().map(|line| format::width(&line.name(cx, most))).max().unwrap_or(0);
-        let name = widest.clamp(8, most);
-        let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
-        let rest_room = width.saturating_sub(6 + name).max(1);
-        // The first one is told whole, but never in the place of the only other; then as many of the others as there
-        // is room for, each whole.
         let mut y = 0;
-        for (i, line) in lines.iter().enumerate() {
-            let others = u16::from(i == 0 && lines.len() > 1);
-            let most = room.saturating_sub(y + others);
-            if most == 0 {
-                break;
-            }
+        for (i, (line, lines)) in lines.iter().zip(heights).enumerate() {
             let text = format::plain(&line.text(cx)).into_owned();
-            // Age and key stand in the first line alone.
-            let told = format::wrap_in(&text, |line| if line == 0 { text_room } else { rest_room });
+            let told = layout.wrapped(cx, line);
             match line {
                 Line::Campaign(known) => {
                     let shown = known.shown();
@@ -285,12 +321,11 @@ impl Tenants {
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
             if keys > 0 {
-                pen.line_right(width - 1, y, keys - 1, &labels[i]);
+                pen.line_right(width - 1, y, keys - 1, &self.label(cx, line, i, at));
             }
-            let lines = u16::try_from(told.len()).unwrap_or(u16::MAX).clamp(1, most);
             let notice = matches!(line, Line::Cause(finding) if finding.severity == Severity::Notice);
             let tone = if notice { Role::Muted } else { Role::Text };
-            more(pen, y, (5 + name, [text_room, rest_room]), (&told, tone), lines - 1);
+            more(pen, y, (5 + name, columns), (&told, tone), lines - 1);
             y += lines;
         }
     }
