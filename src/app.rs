@@ -151,6 +151,8 @@ struct World {
     outlook: Option<Outlook>,
     /// What happened, as far as it was seen, with what the journals tell, in the order of time.
     history: Vec<Happened>,
+    /// Since when that is known.
+    since: Option<Timestamp>,
     /// What the tenants used before this cockpit was opened.
     used: BTreeMap<TenantName, Vec<Use>>,
     replay: Option<Replay>,
@@ -208,6 +210,7 @@ impl World {
             forwards: &self.forwards,
             outlook: self.outlook.as_ref(),
             history: &self.history,
+            since: self.since,
             used: &self.used,
             replay: self.replay.as_ref(),
             stop: self.stop.as_ref(),
@@ -251,6 +254,7 @@ impl App {
             forwards: Vec::new(),
             outlook: None,
             history: Vec::new(),
+            since: None,
             used: BTreeMap::new(),
             replay: setup.replay.clone(),
             stop: None,

@@ -27,7 +27,7 @@ pub mod overlays;
 pub mod paint;
 pub mod parts;
 mod place;
-mod replay;
+pub mod replay;
 pub mod stops;
 mod terms;
 pub mod theme;

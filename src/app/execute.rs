@@ -12,14 +12,15 @@ use crate::{
     ui::{
         Action, Asks, Command, Overlay, Place, Seek, Theme, Wanted, command,
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
+        replay,
         view::{self, VIEWS},
     },
 };
 
 /// Does what a command says, at the present place.
 pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
-    if app.world.replay.is_some() && command::of(command).acts {
-        return app.say(Severity::Warning, past::RECORDED, now);
+    if let Some(why) = app.world.replay.as_ref().and_then(|_| replay::bars(command)) {
+        return app.say(Severity::Warning, why, now);
     }
     match command {
         Command::Tenants | Command::Nodes | Command::Runs | Command::Database | Command::Findings => {
@@ -36,7 +37,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Platform => go(app, &Place::Platform, now),
         Command::Forwards => go(app, &Place::Forwards, now),
         Command::Actions => go(app, &Place::Actions, now),
-        Command::Timeline => go(app, &Place::Timeline, now),
+        Command::Timeline => past::timeline(app, now),
         Command::MomentBefore => past::seek(app, Seek::Moments(-1), now, effects),
         Command::MomentAfter => past::seek(app, Seek::Moments(1), now, effects),
         Command::MinuteBack => past::seek(app, Seek::Seconds(-60), now, effects),
@@ -162,8 +163,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 
 /// Turns what a view asks for into state or effects.
 pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
-    if app.world.replay.is_some() && !past::allows(&action) {
-        return app.say(Severity::Warning, past::RECORDED, now);
+    if let Some(why) = app.world.replay.as_ref().and_then(|_| past::bars(&action)) {
+        return app.say(Severity::Warning, why, now);
     }
     match action {
         Action::Go(place) => go(app, &place, now),
@@ -351,10 +352,12 @@ fn menu(app: &mut App, now: Timestamp) {
         .filter(|e| e.on.contains(&on) && !e.keys.is_empty())
         .filter(|e| !matches!(e.command, Command::Sort(_) | Command::SortNext | Command::SortPrevious))
         .map(|e| {
-            let why = if e.acts && app.world.who.read_only {
-                Some(past::read_only(app).to_owned())
-            } else {
-                view::why_not(view, e.command, &cx)
+            let why = match app.world.replay.as_ref().and_then(|_| replay::bars(e.command)) {
+                Some(why) => Some(why.to_owned()),
+                None if e.acts && app.world.who.read_only => {
+                    Some("read-only: nothing can be changed".to_owned())
+                }
+                None => view::why_not(view, e.command, &cx),
             };
             (e, why)
         })

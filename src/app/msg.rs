@@ -76,6 +76,8 @@ pub enum Msg {
     Notice(Severity, String),
     /// What happened, as far as it was not known before.
     Happened(Vec<Happened>),
+    /// What was kept before this cockpit was opened begins then.
+    KeptSince(Timestamp),
     /// What the audit file of this machine says, or why it cannot be read.
     Audit(Result<Audit, String>),
     /// What the cockpit costs the cluster, a line each.

@@ -8,11 +8,9 @@ use super::{App, Effect};
 use crate::{
     cluster::Severity,
     history::{Happened, Kind, moment_of, of_runs},
-    ui::{Action, Place, Seek},
+    ui::{Action, Command, Place, Seek, replay},
 };
 
-/// Why nothing is changed.
-pub(super) const RECORDED: &str = "this is a recording: nothing can be changed";
 /// So much of what happened is kept for the screen; of a recording all of it.
 const MOST: usize = 20_000;
 
@@ -48,15 +46,15 @@ fn without_journals(app: &mut App) {
     }
 }
 
-/// Whether a recording can answer it: what only shows.
-pub(super) fn allows(action: &Action) -> bool {
+/// Why a recording cannot answer it; `None`: it can, since it only shows.
+pub(super) fn bars(action: &Action) -> Option<&'static str> {
     use Action::{Copy, Export, Go, GoSaying, GoTo, SaveLog, Say};
-    matches!(action, Go(_) | GoTo(..) | GoSaying(..) | Copy(_) | SaveLog { .. } | Export(..) | Say(_))
-}
-
-/// Why nothing is changed, in a few words.
-pub(super) fn read_only(app: &App) -> &'static str {
-    if app.world.replay.is_some() { RECORDED } else { "read-only: nothing can be changed" }
+    match action {
+        Go(Place::Log(..)) => replay::bars(Command::Logs),
+        Go(Place::Object(..)) => replay::bars(Command::Describe),
+        Go(_) | GoTo(..) | GoSaying(..) | Copy(_) | SaveLog { .. } | Export(..) | Say(_) => None,
+        _ => Some(replay::RECORDED),
+    }
 }
 
 /// Goes to another moment of the recording.
@@ -104,5 +102,38 @@ pub(super) fn compare(app: &mut App, now: Timestamp) {
             replay.marked = Some(Arc::clone(&seen));
             app.say(Severity::Notice, text, now);
         }
+    }
+}
+
+/// To the timeline, on the lane of what one comes from.
+pub(super) fn timeline(app: &mut App, now: Timestamp) {
+    let front = app.views.front();
+    // A row of a list has a lane only where something has happened to it.
+    let happened = || {
+        let name = front.subject()?;
+        let events = &app.world.history;
+        let of_tenant =
+            events.iter().any(|event| event.tenant.as_ref().is_some_and(|of| of.as_str() == name));
+        let of_node = || events.iter().any(|event| event.node.as_ref().is_some_and(|of| of.as_str() == name));
+        match of_tenant {
+            true => Some(Place::Tenant(name.as_str().into())),
+            false => of_node().then(|| Place::Node(name.as_str().into())),
+        }
+    };
+    let lane = match front.place() {
+        Place::Tenant(name) | Place::Headroom(name) | Place::Log(name, _) => Some(Place::Tenant(name)),
+        Place::Node(name) => Some(Place::Node(name)),
+        Place::WhatIf(nodes, _) => nodes.into_iter().next().map(Place::Node),
+        Place::Tenants | Place::Nodes | Place::Ranking | Place::Findings => happened(),
+        Place::Runs | Place::Run(_) | Place::Campaign(_) => Some(Place::Runs),
+        Place::Database | Place::Member(_) | Place::Proxy(_) | Place::Recovery => Some(Place::Database),
+        Place::Platform | Place::Component(_) => Some(Place::Platform),
+        _ => None,
+    };
+    app.views.go(&Place::Timeline);
+    app.refresh(now);
+    if let Some(lane) = lane {
+        let cx = app.world.cx(now);
+        app.views.front_mut().select(&lane, &cx);
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn trouble(app: &mut App, now: Timestamp) {
     let world = &app.world;
     let waiting = stops::waiting(&world.campaigns, &world.runs, &world.seen);
     let Some(next) = stops::next(waiting, &world.findings, world.stop.as_ref(), here.as_deref()) else {
-        return app.say(Severity::Notice, "nothing is wrong", now);
+        let text = world.seen.nothing_wrong_so_far().unwrap_or_else(|| "nothing is wrong".into());
+        return app.say(Severity::Notice, text, now);
     };
     let text = told(world, &next);
     app.world.stop = Some(next.clone());

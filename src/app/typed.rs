@@ -16,6 +16,7 @@ use crate::{
         Action, Asks, Command, Containers, Overlay, Place, Wanted,
         command::{self, On, Takes},
         overlays::{ContainerChoice, Prompt},
+        replay,
     },
 };
 
@@ -43,8 +44,8 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }
     })?;
-    if app.world.replay.is_some() && entry.acts {
-        return Err(past::RECORDED.into());
+    if let Some(why) = app.world.replay.as_ref().and_then(|_| replay::bars(entry.command)) {
+        return Err(why.into());
     }
     match (entry.takes, args.as_slice()) {
         (Takes::TenantNumber, [tenant, number]) => {
@@ -153,7 +154,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             let aim = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
             schemes::review(app, Wanted::Aim(aim), now, effects);
         }
-        (_, []) if entry.command == Command::Timeline => go(app, &Place::Timeline, now),
+        (_, []) if entry.command == Command::Timeline => past::timeline(app, now),
         (_, []) if entry.command == Command::Recovery => {
             let seen = &app.world.seen;
             if seen.galera.is_empty() && seen.around.replicas.is_empty() {

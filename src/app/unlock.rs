@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, Destination, Effect, past::RECORDED};
+use super::{App, Destination, Effect};
 use crate::{
     cluster::{Severity, did_you_mean, near},
-    ui::{Overlay, overlays::Ask},
+    ui::{Overlay, overlays::Ask, replay::RECORDED},
 };
 
 /// How long an unlock lasts where nothing else is said. What is done meanwhile does not prolong it: who forgets to lock

@@ -61,6 +61,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Happened(happened) => past::happened(app, happened, now),
+        Msg::KeptSince(at) => {
+            app.world.since = Some(app.world.since.map_or(at, |since| since.min(at)));
+            app.refresh(now);
+        }
         Msg::Used(used) => {
             app.world.used = used;
             app.refresh(now);
@@ -173,6 +177,9 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         let now = app.world.seen.at;
         app.world.runs.iter_mut().for_each(|known| known.age(now));
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
+    }
+    if app.world.seen.is_ready() {
+        app.world.since.get_or_insert(app.world.seen.at);
     }
     foresee::judge(app);
     app.refresh(now);

@@ -524,7 +524,7 @@ fn list(all: &[CampaignSeen], now: Timestamp) -> String {
             .to_vec()
     };
     let rows: Vec<_> = all.iter().map(row).collect();
-    table::table(&["CAMPAIGN", "STATE", ">AGE", "OPERATOR", "GOAL", ">DONE", ">TIME", ""], &rows)
+    table::with_text(&["CAMPAIGN", "STATE", ">AGE", "OPERATOR", "GOAL", ">DONE", ">TIME", ""], &rows)
 }
 
 fn story(seen: &CampaignSeen) -> String {

@@ -130,7 +130,7 @@ pub(super) async fn events(common: &Common, args: EventsArgs) -> Result<(), Fail
             cells.iter().map(|cell| table::plain(cell)).collect()
         })
         .collect();
-    table::print(&table::table(&[">AGE", "", "REASON", "OBJECT", "MESSAGE"], &rows))
+    table::print(&table::with_text(&[">AGE", "", "REASON", "OBJECT", "MESSAGE"], &rows))
 }
 
 fn json(event: &KubeEvent) -> EventJson<'_> {

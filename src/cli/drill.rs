@@ -74,7 +74,7 @@ fn list(format: Format) -> Result<(), Failure> {
         return columns::json(&all.map(of).collect::<Vec<_>>());
     }
     let rows: Vec<_> = all.map(|drill| vec![drill.name.to_owned(), drill.about.to_owned()]).collect();
-    columns::print(&columns::table(&["DRILL", "WHAT HAPPENS"], &rows))
+    columns::print(&columns::with_text(&["DRILL", "WHAT HAPPENS"], &rows))
 }
 
 /// The drill of that name.

@@ -10,7 +10,10 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     let found = status::wrong(&session, &snapshot, &runs);
     match format {
         Format::Json => table::json(&found),
-        Format::Table if found.is_empty() => table::print("✓ nothing is wrong\n"),
+        Format::Table if found.is_empty() => table::print(&match snapshot.nothing_wrong_so_far() {
+            Some(text) => format!("? {text}\n"),
+            None => "✓ nothing is wrong\n".to_owned(),
+        }),
         Format::Table => table::print(&found.iter().map(|one| told(one, &snapshot)).collect::<String>()),
     }
 }

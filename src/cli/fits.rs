@@ -77,7 +77,7 @@ fn text(f: &Fitting) -> String {
         rows.push(vec![refusing.node.to_string(), "0".into(), refusing.why.clone()]);
     }
     rows.iter_mut().flatten().for_each(|cell| *cell = table::plain(cell));
-    text += &table::table(&["NODE", ">FITS", "WHY NOT MORE"], &rows);
+    text += &table::with_text(&["NODE", ">FITS", "WHY NOT MORE"], &rows);
     if let Some(why) = &f.admission {
         text += &format!("no more are let in: {}\n", table::plain(why));
     }

@@ -114,9 +114,7 @@ pub(super) fn paged(markdown: &str) -> String {
 
 /// The width of the terminal; where there is none, that of a common one.
 fn width() -> u16 {
-    use std::io::IsTerminal;
-    let of_terminal = std::io::stdout().is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
-    of_terminal.map_or(80, |(columns, _)| columns).clamp(20, WIDEST)
+    output::columns().unwrap_or(80).clamp(20, WIDEST)
 }
 
 fn overview() -> String {

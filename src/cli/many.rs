@@ -314,7 +314,7 @@ fn left_out(many: &Many) -> String {
     }
     let row = |left: &LeftOut| [left.tenant.to_string(), left.why.clone()].map(|c| table::plain(&c)).to_vec();
     let rows: Vec<_> = many.left.iter().take(NAMED).map(row).collect();
-    let mut text = format!("\n{}", table::table(&["LEFT OUT", "WHY"], &rows));
+    let mut text = format!("\n{}", table::with_text(&["LEFT OUT", "WHY"], &rows));
     if many.left.len() > NAMED {
         text += &format!("and {} more\n", many.left.len() - NAMED);
     }

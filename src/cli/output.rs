@@ -31,6 +31,12 @@ fn is_open() -> bool {
     !CLOSED.load(Ordering::Relaxed)
 }
 
+/// Columns of the terminal that is printed on; `None`: it does not tell them, or what is printed goes elsewhere.
+pub(super) fn columns() -> Option<u16> {
+    let of_terminal = io::stdout().is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
+    of_terminal.map(|(columns, _)| columns)
+}
+
 /// Prints text for people on standard output, in the letters that a terminal there shows.
 ///
 /// # Errors

@@ -113,8 +113,8 @@ fn told(rows: &[&Row], platform: &Arc<Platform>, seen: &Snapshot, wide: bool) ->
     };
     let rows_of: Vec<_> = rows.iter().map(row).collect();
     let mut text = match wide {
-        true => table::table(&["COMPONENT", "ANSWERED", "NUMBERS", "WHAT IS KNOWN"], &rows_of),
-        false => table::table(&["COMPONENT", "ANSWERED", "WHAT IS KNOWN"], &rows_of),
+        true => table::with_text(&["COMPONENT", "ANSWERED", "NUMBERS", "WHAT IS KNOWN"], &rows_of),
+        false => table::with_text(&["COMPONENT", "ANSWERED", "WHAT IS KNOWN"], &rows_of),
     };
     for row in rows {
         let shown = if wide { 0 } else { 1 };

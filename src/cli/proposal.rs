@@ -148,7 +148,7 @@ pub(super) fn text(proposal: &Proposal) -> String {
     if !proposal.closed.is_empty() {
         let row = |closed: &Closed| cells([closed.node.to_string(), closed.why.clone()]);
         let rows: Vec<_> = proposal.closed.iter().map(row).collect();
-        text += &format!("\n{}", table::table(&["TAKES NO PODS", "WHY"], &rows));
+        text += &format!("\n{}", table::with_text(&["TAKES NO PODS", "WHY"], &rows));
     }
     text
 }
@@ -160,7 +160,7 @@ pub(super) fn stays(stays: &[Stay]) -> String {
     }
     let row = |stay: &Stay| cells([stay.pod.to_string(), stay.node.to_string(), stay.why.clone()]);
     let rows: Vec<_> = stays.iter().map(row).collect();
-    format!("\n{}", table::table(&["STAYS", "ON", "WHY"], &rows))
+    format!("\n{}", table::with_text(&["STAYS", "ON", "WHY"], &rows))
 }
 
 /// The moves, in their order.

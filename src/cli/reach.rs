@@ -186,7 +186,10 @@ fn all(chains: &[Chain]) -> String {
             .map(|cell| table::plain(&cell))
             .to_vec()
     };
-    table::table(&["TENANT", "HOST", "STATE", "WHAT IS KNOWN"], &chains.iter().map(row).collect::<Vec<_>>())
+    table::with_text(
+        &["TENANT", "HOST", "STATE", "WHAT IS KNOWN"],
+        &chains.iter().map(row).collect::<Vec<_>>(),
+    )
 }
 
 fn line(link: &Link) -> String {

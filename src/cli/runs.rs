@@ -213,7 +213,7 @@ fn list(runs: &[RunSeen], seen: &Snapshot) -> String {
         .to_vec()
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    table::table(&["RUN", "STATE", ">AGE", "OPERATOR", "WHAT", ""], &rows)
+    table::with_text(&["RUN", "STATE", ">AGE", "OPERATOR", "WHAT", ""], &rows)
 }
 
 /// Where a run stands, and who is at it; when it ended.

@@ -50,6 +50,36 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Columns for the text of a table, below which it is not wrapped.
+const TEXT: u16 = 16;
+
+/// A table whose last column is text: on a terminal wrapped at its words, elsewhere a line each.
+pub(super) fn with_text(head: &[&str], rows: &[Vec<String>]) -> String {
+    wrapped(head, rows, super::output::columns())
+}
+
+/// The same on a terminal of so many columns; `None`: on none.
+fn wrapped(head: &[&str], rows: &[Vec<String>], columns: Option<u16>) -> String {
+    let last = head.len().saturating_sub(1);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+        cells.chain([head[column].trim_start_matches('>').width()]).max().unwrap_or(0) + 2
+    };
+    let before = u16::try_from((0..last).map(width).sum::<usize>()).unwrap_or(u16::MAX);
+    let Some(room) = columns.and_then(|columns| columns.checked_sub(before)).filter(|room| *room >= TEXT)
+    else {
+        return table(head, rows);
+    };
+    let lines = rows.iter().flat_map(|row| {
+        let text = row.last().map(String::as_str).unwrap_or_default();
+        ui::format::wrap(text, room).into_iter().enumerate().map(|(i, line)| {
+            let cells = row.iter().take(last).map(|cell| if i == 0 { cell.clone() } else { String::new() });
+            cells.chain([line]).collect()
+        })
+    });
+    table(head, &lines.collect::<Vec<Vec<_>>>())
+}
+
 /// A command has seen for so long at most: what is younger may be as old as it likes.
 const LOOKED: Duration = Duration::from_secs(30);
 
@@ -79,6 +109,28 @@ pub(super) fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_text_of_a_table_is_wrapped_at_its_words_on_a_terminal() {
+        let rows = [
+            vec!["memory".into(), "The users of a tenant need more memory than its pods may take.".into()],
+            vec!["quota".into(), "A quota refuses its pods.".into()],
+        ];
+        let told = wrapped(&["DRILL", "WHAT HAPPENS"], &rows, Some(40));
+        let lines: Vec<_> = told.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "DRILL   WHAT HAPPENS",
+                "memory  The users of a tenant need more",
+                "        memory than its pods may take.",
+                "quota   A quota refuses its pods.",
+            ]
+        );
+        let whole = table(&["DRILL", "WHAT HAPPENS"], &rows);
+        assert_eq!(wrapped(&["DRILL", "WHAT HAPPENS"], &rows, None), whole, "a file is not wrapped");
+        assert_eq!(wrapped(&["DRILL", "WHAT HAPPENS"], &rows, Some(12)), whole, "no room for words");
+    }
 
     #[test]
     fn columns_line_up_by_their_width_on_the_screen() {

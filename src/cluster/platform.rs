@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Endpoint, Freshness, Key, LinkState, Snapshot, clocks::Dated, words::natural};
 
+mod awaited;
 mod counter;
 mod derived;
 pub mod edge;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::{screen, themes};
 use crate::{
     app::{Msg, OnScreen},
-    cluster::{Severity, Snapshot},
+    cluster::Snapshot,
     plan::whatif::Forecast,
     ui::{Outlook, Question},
 };
@@ -36,13 +36,11 @@ pub(super) fn suspend() -> io::Result<()> {
     screen::enter()
 }
 
-/// Keeps the theme that was chosen for the next time; says so where it cannot.
+/// Keeps the theme that was chosen for the next time, and says where.
 pub(super) fn keep_theme(state_dir: &Path, (configured, chosen): (&str, &str), tell: &mpsc::Sender<Msg>) {
-    if let Err(why) = themes::keep(state_dir, configured, chosen) {
-        let text = format!("the theme cannot be kept in {}: {why}", state_dir.display());
-        // A full inbox loses a courtesy, nothing more.
-        let _ = tell.try_send(Msg::Notice(Severity::Warning, text));
-    }
+    let (severity, text) = themes::chosen(state_dir, configured, chosen);
+    // A full inbox loses a courtesy, nothing more.
+    let _ = tell.try_send(Msg::Notice(severity, text));
 }
 
 /// Predicts on a thread of its own: it may take as long as some frames.

@@ -96,6 +96,9 @@ async fn keep(
         }
     };
     if let Some(mut before) = before {
+        if !before.moments().is_empty() {
+            let _ = tell.send(Msg::KeptSince(before.ends().0)).await;
+        }
         let _ = tell.send(Msg::Happened(before.events().to_vec())).await;
         // What is damaged in it is told where it is replayed.
         let used = tokio::task::spawn_blocking(move || before.uses()).await;

@@ -39,7 +39,7 @@ impl Span {
     }
 }
 
-/// LaneOf a lane is: first what all share, in this order.
+/// Whose a lane is: first what all share, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LaneOf {
     /// The API server's.
@@ -97,7 +97,7 @@ impl fmt::Display for LaneOf {
 /// One lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lane {
-    /// LaneOf it is.
+    /// Whose it is.
     pub of: LaneOf,
     /// The events of it, by their places in the list, in the order of time.
     pub events: Vec<usize>,

@@ -8,6 +8,7 @@ use super::{
     command::{self, Command, Entry, On},
     format,
     paint::{Pen, Piece, piece, wide},
+    replay,
     theme::Role,
     view::{Cx, Place, VIEWS, View, why_not},
 };
@@ -73,22 +74,17 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         (false, Some(until)) => piece(format!("READ-WRITE {}", left_until(cx, until)), Role::Warn),
         (false, None) => piece("READ-WRITE", Role::Muted),
     };
-    let mut right = vec![mode, piece("   ", Role::Bar)];
-    right.extend(self::api(cx));
-    right.push(piece(" ", Role::Bar));
     let edge = pen.width();
-    let narrow = edge < 50;
-    // An old picture never looks as if it were of now.
-    let start = if narrow && cx.replay.is_some() {
-        pen.line_right(edge, 0, edge / 2, &[piece("RECORDING ", Role::Accent)])
-    } else if narrow {
-        pen.line_right(edge, 0, edge / 2, &right[2..])
-    } else {
-        pen.line_right(edge, 0, edge.saturating_sub(20), &right)
-    };
+    let label = cx.who.label.as_ref().map(|(label, role)| (format::fit(label, 16), *role));
+    let named = label.as_ref().map_or(LEAST, |(label, _)| format::width(label) + 4);
+    let right = identity(cx, mode, edge, named);
+    let room = if edge < NARROW { edge } else { edge.saturating_sub(named.max(20)) };
+    let start = pen.line_right(edge, 0, room, &right);
     let mut left = vec![piece(" ", Role::Bar)];
-    if let Some((label, role)) = &cx.who.label {
-        left.extend([piece(format!("[{}]", format::fit(label, 16)), *role), piece(" ", Role::Bar)]);
+    if let Some((label, role)) = label {
+        // Rather a part of it between its brackets than none.
+        let room = start.saturating_sub(4);
+        left.extend([piece(format!("[{}]", format::fit(&label, room)), role), piece(" ", Role::Bar)]);
     }
     left.push(piece(&*api.context, Role::Accent));
     if let Some(namespace) = &cx.seen.namespace {
@@ -98,10 +94,47 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     if let Some(user) = &api.user {
         left.push(piece(format!(" as {user}"), Role::Muted));
     }
-    pen.line(0, 0, start.saturating_sub(2), &left);
+    let gap = if edge < NARROW { 1 } else { 2 };
+    pen.line(0, 0, start.saturating_sub(gap), &left);
     if pen.height() > 1 {
         facts::draw(pen, cx, view);
     }
+}
+
+/// Columns of the header below which not all of it has room.
+const NARROW: u16 = 50;
+/// Columns at the left for the name of the cluster, at least.
+const LEAST: u16 = 8;
+
+/// Whether anything can be changed here, and how the API answers. At any width the first is there, in fewer letters where the
+/// rest would lose its place; `named`: columns that the left side needs.
+fn identity<'a>(cx: &Cx<'_>, mode: Piece<'a>, edge: u16, named: u16) -> Vec<Piece<'a>> {
+    let brief = match (&cx.replay, cx.who.read_only) {
+        (Some(_), _) => ["RECORDING", "REC"],
+        (None, true) => ["READ-ONLY", "RO"],
+        (None, false) => ["READ-WRITE", "RW"],
+    };
+    let role = mode.1;
+    let [word, letters] = brief.map(|text| piece(text, role));
+    let with_api = |mode: &Piece<'a>| {
+        let mut all = vec![mode.clone(), piece("   ", Role::Bar)];
+        all.extend(api(cx));
+        all
+    };
+    if edge >= NARROW {
+        let mut all = with_api(&mode);
+        all.push(piece(" ", Role::Bar));
+        return all;
+    }
+    let alone = |mode: &Piece<'a>| vec![mode.clone()];
+    let mut all = vec![with_api(&mode), with_api(&word)];
+    // How long ago the API fell silent is worth more than letters of a word.
+    all.extend(api(cx).iter().any(|(_, role)| *role != Role::Muted).then(|| with_api(&letters)));
+    all.extend([alone(&mode), alone(&word), alone(&letters)]);
+    let fits = all.iter().position(|pieces| wide(pieces) + 1 + named <= edge).unwrap_or(all.len() - 1);
+    let mut chosen = all.swap_remove(fits);
+    chosen.push(piece(" ", Role::Bar));
+    chosen
 }
 
 /// How long until then: in minutes, and at the end in steps of ten seconds.
@@ -331,7 +364,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     let mut entries = command::bar(view.place().on());
     if cx.replay.is_some() {
         // Nothing can be done but to move in it.
-        entries.retain(|e| !e.acts);
+        entries.retain(|e| replay::bars(e.command).is_none());
         entries.splice(0..0, command::bar(On::Replay).into_iter().filter(|e| e.on.contains(&On::Replay)));
     }
     let mut x = 1;
@@ -346,20 +379,28 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     // What finds everything else is always there, by its key alone where words do not fit.
     let (always, entries): (Vec<&Entry>, Vec<&Entry>) =
         entries.into_iter().partition(|e| ALWAYS.contains(&e.command));
+    // As wide as the longer of its words, so that no key moves with the cursor.
+    let word_width = |e: &Entry| format::width(label(e).1).max(e.back.map_or(0, format::width));
     let size = |e: &Entry| {
-        let (key, word) = label(e);
+        let (key, _) = label(e);
         let key = if ascii { format::ascii(key) } else { key.into() };
-        format::width(&key) + format::width(word) + 3
+        format::width(&key) + word_width(e) + 3
     };
     let bare = |e: &Entry| format::width(label(e).0) + 1;
     // Acts first: only what is left is for the words of what is always there.
     let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
     let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
+        let word = e.back.filter(|_| view.turned(e.command, cx)).unwrap_or(word);
         let off = (e.acts && cx.who.read_only) || why_not(view, e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
         let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
-        if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }
+        if with_word {
+            pen.put(x, 0, edge.saturating_sub(x), word, word_role);
+            x + word_width(e) + 2
+        } else {
+            x
+        }
     };
     for e in &entries {
         if x + size(e) + reserve <= edge + 2 {

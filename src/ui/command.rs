@@ -303,6 +303,8 @@ pub struct Entry {
     pub on: &'static [On],
     /// The word in the key bar, and its rank there: the lowest come first. `None`: not in the bar.
     pub bar: Option<(u8, &'static str)>,
+    /// The word there where it takes back what it does elsewhere.
+    pub back: Option<&'static str>,
     /// It leads to a change of the cluster: not in read-only mode.
     pub acts: bool,
     /// What it takes on the command line.

@@ -180,11 +180,16 @@ pub fn spark(values: &[Option<f64>], full: Option<f64>) -> (String, f64) {
 
 /// The text in lines of so many columns, broken at spaces where there are any.
 pub fn wrap(text: &str, columns: u16) -> Vec<String> {
-    let columns = columns.max(1);
+    wrap_in(text, |_| columns)
+}
+
+/// The same where the lines have so many columns each, by their place.
+pub fn wrap_in(text: &str, columns: impl Fn(usize) -> u16) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let mut word = word.to_owned();
         loop {
+            let columns = columns(lines.len() - 1).max(1);
             let line = lines.last_mut().expect("there is always a line");
             let gap = u16::from(!line.is_empty());
             if width(line).saturating_add(gap).saturating_add(width(&word)) <= columns {
@@ -367,6 +372,12 @@ pub fn short_names(names: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_is_wrapped_in_the_columns_it_has() {
+        let lines = wrap_in("one two three four five", |line| if line == 0 { 7 } else { 15 });
+        assert_eq!(lines, ["one two", "three four five"]);
+    }
 
     #[test]
     fn texts_that_differ_in_their_numbers_are_alike() {

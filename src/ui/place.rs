@@ -101,15 +101,27 @@ impl Place {
             Self::Node(name) => name.to_string(),
             Self::Run(id) => format!("run {}", format::short_run(id)),
             Self::Campaign(id) => format!("campaign {}", format::short_run(id)),
-            Self::WhatIf(nodes, _) => match nodes.as_slice() {
-                [one] => format!("if {one} fails"),
-                all => format!("if {} nodes fail", all.len()),
-            },
+            Self::WhatIf(nodes, loss) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                let (who, one) = match names.as_slice() {
+                    [] | [_, _, _, _, ..] => (format::count(names.len(), "node"), false),
+                    [one] => ((*one).to_owned(), true),
+                    few => (few.join(", "), false),
+                };
+                match (loss, one) {
+                    (Loss::Crash, true) => format!("if {who} fails"),
+                    (Loss::Crash, false) => format!("if {who} fail"),
+                    (Loss::Drain, true) => format!("if {who} is drained"),
+                    (Loss::Drain, false) => format!("if {who} are drained"),
+                }
+            }
             Self::Ranking => "by harm".into(),
             Self::Headroom(name) => format!("headroom of {name}"),
-            Self::Object(key, yaml) => format!("{}{}", key.name(), if *yaml { " as YAML" } else { "" }),
+            Self::Object(key, yaml) => {
+                format!("{} {}", key.name(), if *yaml { "as YAML" } else { "described" })
+            }
             Self::Log(_, Some(pod)) => format!("log of {}", pod.name),
-            Self::Log(_, None) => "log".into(),
+            Self::Log(tenant, None) => format!("log of {tenant}"),
             Self::Forwards => "port-forwards".into(),
             Self::Actions => "action log".into(),
             Self::Timeline => "timeline".into(),

@@ -119,6 +119,8 @@ pub struct Cx<'a> {
     pub forwards: &'a [Forwarded],
     /// What happened, as far as it is known: in the order of time.
     pub history: &'a [Happened],
+    /// Since when it is known what happened; `None`: the cluster has not been read yet.
+    pub since: Option<Timestamp>,
     /// What the tenants used before this cockpit was opened, as it was kept.
     pub used: &'a BTreeMap<TenantName, Vec<Use>>,
     /// The recording that is looked at instead of a cluster.
@@ -291,6 +293,11 @@ pub trait View: Send {
         false
     }
 
+    /// Whether a command that goes both ways takes back here what it does elsewhere, so that the key bar says that.
+    fn turned(&self, _command: Command, _cx: &Cx<'_>) -> bool {
+        false
+    }
+
     /// Whom the commands are about, for the heading of the menu.
     fn subject(&self) -> Option<String> {
         None
@@ -359,6 +366,11 @@ impl<K: PartialEq + Clone> List<K> {
     /// The row under the cursor.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Whether a key has moved the cursor or acted on its row.
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Holds the row under the cursor from now on.

@@ -107,6 +107,19 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
     true
 }
 
+/// That nothing is wrong; or as long as something has not been looked at yet, what.
+fn nothing_wrong(pen: &mut Pen<'_>, cx: &Cx<'_>) {
+    let (sign, role, text) = match cx.seen.nothing_wrong_so_far() {
+        Some(text) => ("?", Role::Warn, text),
+        None => ("✓", Role::Ok, "nothing is wrong".to_owned()),
+    };
+    pen.put(2, 0, 1, sign, role);
+    let room = pen.width().saturating_sub(5);
+    for (y, line) in (0..pen.height()).zip(format::wrap(&text, room)) {
+        pen.put(4, y, room, &line, Role::Muted);
+    }
+}
+
 /// How far the lists have come, and the tenants whose workloads have been read: what these say of their pods, those
 /// with the fewest ready first.
 fn so_far(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16) {

@@ -27,6 +27,7 @@ mod pump;
 mod replays;
 mod resize;
 mod reviews;
+mod steady;
 mod ways;
 
 use std::sync::Arc;

@@ -17,6 +17,7 @@ const fn entry(
         doc,
         on,
         bar: None,
+        back: None,
         acts: false,
         takes: Takes::Nothing,
         anywhere: false,
@@ -26,6 +27,11 @@ const fn entry(
 impl Entry {
     const fn bar(mut self, rank: u8, word: &'static str) -> Self {
         self.bar = Some((rank, word));
+        self
+    }
+
+    const fn back(mut self, word: &'static str) -> Self {
+        self.back = Some(word);
         self
     }
 
@@ -169,6 +175,7 @@ pub const COMMANDS: &[Entry] = &[
     .anywhere(),
     entry(Command::Cordon, "cordon", &["C"], "cordon the node, or uncordon it", OF_NODES)
         .bar(8, "cordon")
+        .back("uncordon")
         .acts()
         .takes(Takes::Node),
     entry(Command::Uncordon, "uncordon", &[], "let new pods come to the node again", OF_NODES)

@@ -25,7 +25,9 @@ const ORDERS: [&str; 5] = ["newest", "operator", "about", "result", "what"];
 static FIELDS: Fields = Fields { columns: &["operator", "about", "result", "run", "reason"], labels: false };
 
 /// Lines below the list: the selected action whole.
-const FOOT: u16 = 5;
+const FOOT: u16 = 7;
+/// Fewer lines do not hold it.
+const LEAST: u16 = 5;
 
 /// The action log.
 #[derive(Default)]
@@ -237,7 +239,7 @@ impl Actions {
     /// The selected action whole, below the list: what was cut there, why it was done, and its line.
     fn tell(&self, pen: &mut Pen<'_>, _cx: &Cx<'_>) {
         let foot = Self::foot(pen.height());
-        let Some(acted) = self.selected().filter(|_| foot == FOOT) else { return };
+        let Some(acted) = self.selected().filter(|_| foot >= LEAST) else { return };
         let (top, room) = (pen.height() - foot + 1, pen.width().saturating_sub(5));
         let run = acted.run.as_deref().map(|run| format!("run {}, ", format::short_run(run)));
         let by = acted.user.as_deref().map_or(String::new(), |user| format!(" as {user}"));
@@ -257,24 +259,26 @@ impl Actions {
         let line =
             lines.first().map_or_else(|| "no line of kubectl does the same".into(), |l| format!("{l}{more}"));
         let reason = acted.reason.as_deref().unwrap_or("no reason was given");
+        // Two lines each at most, so that the line to copy is always there.
         let told = [
             ("", head, Role::Text),
             ("result  ", came, sign(acted.result).1),
             ("reason  ", reason.into(), Role::Text),
+            ("line    ", line, Role::Accent),
         ];
-        for (y, (title, text, role)) in (top..).zip(told) {
-            pen.line(
-                4,
-                y,
-                room,
-                &[piece(title, Role::Muted), piece(format::plain(&text).into_owned(), role)],
-            );
+        let mut y = top;
+        for (i, (title, text, role)) in told.iter().enumerate() {
+            let columns = room.saturating_sub(format::width(title));
+            let wrapped = format::wrap(&format::plain(text), columns);
+            let left = pen.height().saturating_sub(y) as usize;
+            let most = left.saturating_sub(told.len() - 1 - i).min(2);
+            for (j, line) in wrapped.iter().take(most).enumerate() {
+                let last = j + 1 == most && wrapped.len() > most;
+                let line = if last { wrapped[j..].join(" ") } else { line.clone() };
+                let title = if j == 0 { (*title).to_owned() } else { " ".repeat(title.len()) };
+                pen.line(4, y, room, &[piece(title, Role::Muted), piece(line, *role)]);
+                y += 1;
+            }
         }
-        pen.line(
-            4,
-            top + 3,
-            room,
-            &[piece("line    ", Role::Muted), piece(format::plain(&line).into_owned(), Role::Accent)],
-        );
     }
 }

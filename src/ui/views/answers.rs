@@ -7,6 +7,8 @@ use crate::{
     run::{RunSeen, campaign::CampaignSeen},
     ui::{
         action::Action,
+        command::Command,
+        replay,
         stops::Stop,
         view::{Cx, Place},
     },
@@ -52,7 +54,12 @@ pub(super) fn of_finding(cx: &Cx<'_>, finding: &Finding) -> Option<(&'static str
     };
     // What is to be done to another than the subject is not a key away: there the evidence is.
     let own = |action: &Action| !matches!(action, Action::Plan(Intent::Database { .. })) || names(finding);
-    done.filter(|(_, action)| own(action)).or_else(|| Some(("open", place(&finding.subject)?)))
+    // A recording only shows, and logs are not in it.
+    let shows = |action: &Action| {
+        cx.replay.is_none() || matches!(action, Action::Go(place) if !matches!(place, Place::Log(..)))
+    };
+    let done = done.filter(|(_, action)| own(action) && shows(action));
+    done.or_else(|| Some(("open", place(&finding.subject)?)))
 }
 
 /// What answers the worst that is said of these, seen from that place: one that only leads to where one is already is no
@@ -81,7 +88,7 @@ fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Vec<(&'static str, Action)> {
         }
         Stop::Campaign(id) => {
             let known = cx.campaigns.iter().find(|known| known.campaign.id == *id);
-            known.map(of_campaign).into_iter().collect()
+            known.map(|known| of_campaign(cx, known)).into_iter().collect()
         }
         Stop::About(subject) => {
             let of = |subject: &Subject| cx.findings.iter().find(|finding| finding.subject == *subject);
@@ -90,6 +97,18 @@ fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Vec<(&'static str, Action)> {
             finding.into_iter().chain(cause).filter_map(|finding| of_finding(cx, finding)).collect()
         }
     }
+}
+
+/// The key of its own that answers a finding here, beside that which answers the selected one.
+pub(super) fn own_key(cx: &Cx<'_>, finding: &Finding) -> Option<Command> {
+    let own = match finding.answer? {
+        Answer::Recovery => Command::Recovery,
+        Answer::Rebalance => Command::Rebalance,
+        Answer::Undrain => Command::Undrain,
+        Answer::DeletePod => Command::DeletePod,
+        _ => return None,
+    };
+    Some(own).filter(|own| cx.replay.is_none() || replay::bars(*own).is_none())
 }
 
 /// Why there is no recovery sheet to show; `None`: there is.
@@ -113,7 +132,7 @@ fn is_failing(cx: &Cx<'_>, tenant: &TenantName) -> bool {
 }
 
 /// Where one looks at it.
-fn place(subject: &Subject) -> Option<Action> {
+pub(super) fn place(subject: &Subject) -> Option<Action> {
     let member = |name: &MemberName| Place::Member(name.clone());
     Some(Action::Go(match subject {
         Subject::Tenant(name) => Place::Tenant(name.clone()),
@@ -131,6 +150,7 @@ pub(super) fn of_run(cx: &Cx<'_>, known: &RunSeen) -> (&'static str, Action) {
     let id = known.run.id.clone();
     let offers = known.offers(cx.seen);
     match known.wants_an_operator() {
+        _ if cx.replay.is_some() => ("open", Action::Go(Place::Run(id))),
         true if offers.resume.is_ok() => ("resume", Action::Resume(id)),
         true if offers.undo.is_ok() => ("undo", Action::Undo(id)),
         _ => ("open", Action::Go(Place::Run(id))),
@@ -138,10 +158,10 @@ pub(super) fn of_run(cx: &Cx<'_>, known: &RunSeen) -> (&'static str, Action) {
 }
 
 /// What answers a campaign that is not over.
-pub(super) fn of_campaign(known: &CampaignSeen) -> (&'static str, Action) {
+pub(super) fn of_campaign(cx: &Cx<'_>, known: &CampaignSeen) -> (&'static str, Action) {
     let id = known.campaign.id.clone();
     match known.wants_an_operator() {
-        true => ("resume", Action::GoOn(id)),
-        false => ("open", Action::Go(Place::Campaign(id))),
+        true if cx.replay.is_none() => ("resume", Action::GoOn(id)),
+        _ => ("open", Action::Go(Place::Campaign(id))),
     }
 }

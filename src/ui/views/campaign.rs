@@ -17,6 +17,7 @@
 //! The same from every cockpit: it is read from the journals, and from the cluster itself.
 
 mod draw;
+mod ended;
 mod steps;
 
 use std::collections::BTreeMap;

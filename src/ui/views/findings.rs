@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use ratatui::layout::Rect;
 
 use super::{
-    about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_yet, pods,
-    side, with_remedy,
+    about, answers, beside, counted, finding_line, is_wide, marks::Marks, node::carried, nothing_wrong,
+    nothing_yet, pods, side, with_remedy,
 };
 use crate::{
     cluster::{Answer, Finding, Subject, left_over},
@@ -63,21 +63,6 @@ const ORDERS: [&str; 4] = ["worst", "about", "age", "rule"];
 static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels: false };
 
 const FOLLOWS_FROM_NOTHING: &str = "it follows from nothing else that is known";
-
-/// Where what is wrong is.
-fn lead(subject: &Subject) -> Option<Action> {
-    match subject {
-        Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
-        Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
-        Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
-        Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
-        Subject::Component(key) => Some(Action::Go(Place::Component(key.clone()))),
-        Subject::Source(name) if name == "galera" || name == "proxysql" => Some(Action::Go(Place::Database)),
-        Subject::Source(name) => {
-            Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
-        }
-    }
-}
 
 /// Lines for the whole of the selected one below the list, with the one above them.
 fn foot((width, height): (u16, u16)) -> u16 {
@@ -196,7 +181,7 @@ impl View for Findings {
                 self.marks.toggle(&mut self.list, shown.len(), page, |i| shown[i].1.clone());
                 None
             }
-            Command::Open => lead(&self.list.selected()?.1),
+            Command::Open => answers::place(&self.list.selected()?.1),
             Command::Cause => {
                 let Some(cause) = self.finding(cx)?.because.clone() else {
                     return Some(Action::Say(FOLLOWS_FROM_NOTHING.into()));
@@ -208,7 +193,7 @@ impl View for Findings {
                         self.list.put(at, shown.len(), page, |i| shown[i].1.clone());
                         None
                     }
-                    None => lead(&cause),
+                    None => answers::place(&cause),
                 }
             }
             Command::Recovery => Some(Action::Go(Place::Recovery)),
@@ -245,12 +230,14 @@ impl View for Findings {
             return;
         }
         if self.shown.is_empty() {
-            let (sign, text) = if cx.findings.is_empty() {
-                ("✓ ", "nothing is wrong")
-            } else {
-                ("", "no finding matches the filter")
-            };
-            pen.line(2, 1, pen.width(), &[piece(sign, Role::Ok), piece(text, Role::Muted)]);
+            match cx.findings.is_empty() {
+                true => {
+                    let area = pen.area;
+                    let height = area.height.saturating_sub(1);
+                    nothing_wrong(&mut pen.within(Rect { y: area.y + 1, height, ..area }), cx);
+                }
+                false => _ = pen.put(2, 1, pen.width(), "no finding matches the filter", Role::Muted),
+            }
             return;
         }
         let screen = pen.area;
@@ -277,14 +264,8 @@ impl View for Findings {
             finding_line(&mut pen, y, width.saturating_sub(13), finding, cx, name);
             if let Some((word, _)) = answers::of_finding(cx, finding) {
                 let here = self.list.index() == i;
-                let own = match finding.answer {
-                    Some(Answer::Recovery) => Command::Recovery,
-                    Some(Answer::Rebalance) => Command::Rebalance,
-                    Some(Answer::Undrain) => Command::Undrain,
-                    Some(Answer::DeletePod) => Command::DeletePod,
-                    // It is about the selected one, as every key of a list is.
-                    _ => Command::Answer,
-                };
+                // It is about the selected one, as every key of a list is.
+                let own = answers::own_key(cx, finding).unwrap_or(Command::Answer);
                 let key = format!("{} ", command::sign(own));
                 // Few tones in a row: each costs bytes on every step of the cursor.
                 let key_tone = if here { Role::Key } else { Role::Muted };
@@ -319,12 +300,28 @@ impl View for Findings {
         if command == Command::Cause && self.finding(cx).is_some_and(|finding| finding.because.is_none()) {
             return Some(FOLLOWS_FROM_NOTHING.into());
         }
-        (matches!(command, Command::Open | Command::Mark | Command::Cause) && self.list.selected().is_none())
-            .then(|| "nothing is selected".into())
+        match (command, self.list.selected()) {
+            (Command::Open | Command::Mark | Command::Cause, None) => Some("nothing is selected".into()),
+            (Command::Open, Some((_, subject))) if answers::place(subject).is_none() => {
+                Some(format!("{} has no screen: all that is known of it is told here", subject.name()))
+            }
+            _ => None,
+        }
     }
 
+    /// What no finding of the list is answered by has no place in the bar; where another row has it, it is dimmed.
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command == Command::Recovery && answers::nothing_to_recover(cx).is_some()
+        let any =
+            |is: fn(&Finding) -> bool| self.shown.iter().any(|(i, _)| cx.findings.get(*i).is_some_and(is));
+        !match command {
+            Command::Recovery => answers::nothing_to_recover(cx).is_none(),
+            Command::Undrain => any(|finding| finding.answer == Some(Answer::Undrain)),
+            Command::DeletePod => any(|finding| finding.answer == Some(Answer::DeletePod)),
+            Command::Cause => any(|finding| finding.because.is_some()),
+            Command::Open => any(|finding| answers::place(&finding.subject).is_some()),
+            Command::Mark => !self.shown.is_empty(),
+            _ => true,
+        }
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {

@@ -208,6 +208,10 @@ impl View for NodeView {
         command == Command::Undo && self.refuses(command, cx).is_some()
     }
 
+    fn turned(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Cordon && nodes::is_cordoned(cx, Some(&self.name))
+    }
+
     fn let_go(&mut self) {
         self.list.release();
     }

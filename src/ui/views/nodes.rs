@@ -5,7 +5,7 @@ mod below;
 mod columns;
 mod shares;
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{answers, node_sign, nothing_yet, selection::Selection};
 use crate::{
@@ -44,20 +44,16 @@ pub struct Nodes {
     faults: bool,
     order: usize,
     shown: Vec<NodeName>,
+    /// The place of each, shown or not, as they stood last in the usual order.
+    stood: BTreeMap<NodeName, usize>,
     short: Vec<(NodeName, String)>,
     /// Tenants with an active pod there.
-    tenants: std::collections::BTreeMap<NodeName, usize>,
+    tenants: BTreeMap<NodeName, usize>,
 }
 
 impl Nodes {
     fn arrange(&mut self, cx: &Cx<'_>) {
-        let mut nodes: Vec<_> = cx
-            .seen
-            .nodes
-            .values()
-            .filter(|n| !self.faults || n.state() != NodeState::Ready || trouble(cx, &n.name).is_some())
-            .filter(|n| self.keeps(cx, n))
-            .collect();
+        let mut nodes: Vec<_> = cx.seen.nodes.values().collect();
         let pods = |n: &Node| cx.seen.load_of(&n.name).map_or(0, |load| load.pods);
         let full = |n: &Node| {
             let used = cx.seen.node_usage.get(&n.name).map(|u| u.memory);
@@ -70,8 +66,19 @@ impl Nodes {
             "tenants" => nodes.sort_by_key(|n| Reverse(self.tenants.get(&n.name).copied())),
             "memory" => nodes.sort_by(|a, b| full(b).total_cmp(&full(a))),
             "age" => nodes.sort_by_key(|n| n.ready_since()),
-            _ => nodes.sort_by_key(|n| Reverse((n.state(), trouble(cx, &n.name).is_some()))),
+            _ => {
+                nodes.sort_by_key(|n| Reverse((n.state(), trouble(cx, &n.name).is_some())));
+                // Under a cursor that a key has moved no row jumps, but for a node that fails.
+                if self.selection.list.is_held() {
+                    let grave = |n: &Node| n.state().max(NodeState::Cordoned);
+                    let stood = |n: &Node| self.stood.get(&n.name).copied().unwrap_or(usize::MAX);
+                    nodes.sort_by_key(|n| (Reverse(grave(n)), stood(n)));
+                }
+                self.stood = nodes.iter().enumerate().map(|(at, n)| (n.name.clone(), at)).collect();
+            }
         }
+        nodes.retain(|n| !self.faults || n.state() != NodeState::Ready || trouble(cx, &n.name).is_some());
+        nodes.retain(|n| self.keeps(cx, n));
         self.shown = nodes.into_iter().map(|n| n.name.clone()).collect();
         let page = self.page(cx);
         let shown = &self.shown;
@@ -282,7 +289,16 @@ impl View for Nodes {
         Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 
+    fn turned(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Cordon && is_cordoned(cx, self.selection.targets().first())
+    }
+
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        // Who comes back sees the worst first again.
+        if *what == Place::Nodes {
+            self.stood.clear();
+            return self.arrange(cx);
+        }
         let Place::Node(name) = what else { return };
         if !self.shown.contains(name) {
             self.filter.clear();
@@ -353,9 +369,14 @@ pub(super) fn undoable(cx: &Cx<'_>, node: &NodeName) -> Result<Action, String> {
     }
 }
 
+/// Whether the node is cordoned.
+pub(super) fn is_cordoned(cx: &Cx<'_>, node: Option<&NodeName>) -> bool {
+    node.and_then(|node| cx.seen.nodes.get(node)).is_some_and(|node| node.cordoned)
+}
+
 /// What a command asks of one node.
 pub(super) fn of_node(command: Command, node: NodeName, cx: &Cx<'_>) -> Option<Action> {
-    let cordoned = cx.seen.nodes.get(&node).is_some_and(|n| n.cordoned);
+    let cordoned = is_cordoned(cx, Some(&node));
     Some(match command {
         Command::Cordon => Action::Plan(Intent::Cordon { node, cordoned: !cordoned }),
         Command::Uncordon => Action::Plan(Intent::Cordon { node, cordoned: false }),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{answers, counted, not_known, nothing_yet, selection::Selection};
+use super::{answers, counted, is_wide, not_known, nothing_yet, selection::Selection};
 use crate::{
     cluster::{Subject, TenantName},
     plan::whatif::{Harm, Loss},
@@ -11,6 +11,7 @@ use crate::{
         chrome,
         command::Command,
         filter::{Fields, Filter, Of},
+        format,
         paint::Pen,
         stops::Stop,
         theme::Role,
@@ -70,8 +71,21 @@ impl Ranking {
     }
 }
 
+/// Lines for the whole of the selected one, with the one above them: in its row it may be cut.
+fn foot((width, height): (u16, u16)) -> u16 {
+    if is_wide(width) || height < 12 { 0 } else { 4 }
+}
+
 fn page(cx: &Cx<'_>) -> usize {
-    usize::from(cx.size.1.saturating_sub(1))
+    usize::from(cx.size.1.saturating_sub(1 + foot(cx.size)))
+}
+
+/// Who is down if that node fails, and what becomes of the database.
+fn told(harm: &Harm) -> String {
+    let down = harm.down.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", ");
+    let database = harm.database.iter().flat_map(|database| database.sentences());
+    let said = Some(down).filter(|down| !down.is_empty()).into_iter().chain(database);
+    said.collect::<Vec<_>>().join("; ")
 }
 
 impl View for Ranking {
@@ -148,12 +162,18 @@ impl View for Ranking {
                 };
                 pen.put_right(end, y, 6, &n.to_string(), role);
             }
-            let down: Vec<_> = harm.down.iter().map(TenantName::as_str).collect();
-            let database = harm.database.iter().flat_map(|d| d.sentences());
-            let said: Vec<_> =
-                Some(down.join(", ")).filter(|d| !d.is_empty()).into_iter().chain(database).collect();
-            pen.put(names_at, y, width.saturating_sub(names_at + 1), &said.join("; "), Role::Text);
+            pen.put(names_at, y, width.saturating_sub(names_at + 1), &told(harm), Role::Text);
             self.selection.signs(pen, y, &harm.node);
+        }
+        let foot = foot(cx.size).saturating_sub(1);
+        if let Some(harm) = all.get(self.selection.list.index()).filter(|_| foot > 0) {
+            let room = width.saturating_sub(5);
+            let said = Some(told(harm)).filter(|said| !said.is_empty());
+            let text = format!("if {} fails: {}", harm.node, said.as_deref().unwrap_or("no tenant is down"));
+            let top = pen.height().saturating_sub(foot);
+            for (y, line) in (top..pen.height()).zip(format::wrap(&format::plain(&text), room)) {
+                pen.put(4, y, room, &line, Role::Muted);
+            }
         }
         if all.is_empty() {
             let text = match ranking(cx) {

@@ -1,7 +1,7 @@
 //! Tenants and where their pods sit: the first screen.
 //!
 //! ```text
-//!  ✖ initech    no pod of 2 is ready           4m   ⏎ open    the worst findings, always as many lines
+//!  ✖ initech    no pod of 2 is ready           4m   a open    the worst findings, always as many lines
 //!    TENANT     STATE   READY  w1 w2 w3  MEMORY  RST  IMAGE
 //! ›✖ initech    down      0/2   x  ·  x     –      7  2.4.1    one row a tenant
 //! ```
@@ -40,6 +40,7 @@ pub struct Tenants {
     faults: bool,
     marks: Marks<TenantName>,
     rows: Rows,
+    slots: strip::Slots,
     /// The places of those shown among the rows, in order.
     shown: Vec<usize>,
     /// Something but the cluster has changed: the filter, the order.
@@ -113,6 +114,7 @@ impl View for Tenants {
         if cx.seen.is_ready() {
             self.marks.keep(|name| tenants.contains_key(name));
         }
+        self.slots.settle(cx);
         self.settle(cx);
     }
 
@@ -158,8 +160,7 @@ impl View for Tenants {
             }
             command if deeds::is_of_tenants(command) => return deeds::of_tenants(command, self.targets()),
             Command::AnswerLine(nth) => {
-                let none = || Action::Say("no line above has that key now".into());
-                return Some(strip::answer_of(cx, Some(nth)).map_or_else(none, |(_, does)| does));
+                return Some(self.slots.answer(cx, nth).unwrap_or_else(Action::Say));
             }
             Command::Recovery => return Some(Action::Go(Place::Recovery)),
             Command::ShowNode => {
@@ -275,7 +276,7 @@ impl View for Tenants {
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
-        strip::answer_of(cx, None)
+        strip::answer(cx)
     }
 
     fn subject(&self) -> Option<String> {
@@ -300,6 +301,10 @@ impl View for Tenants {
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        if *what == Place::Tenants {
+            self.slots.clear();
+            self.slots.settle(cx);
+        }
         let Place::Tenant(name) = what else { return };
         let place = |all: &Self| all.shown.iter().position(|i| all.rows.all[*i].name() == name);
         if place(self).is_none() {

@@ -26,14 +26,18 @@ use crate::{
 
 /// How far back is shown, in minutes: each by key, any by its name.
 const BACK: [i64; 5] = [60, 180, 360, 720, 1_440];
-/// As far back as this where nothing else is asked for.
+/// As far back as this where nothing else is asked for, and so much is known.
 const USUAL: i64 = 360;
+/// Where less is known, the axis is the shortest of these that holds it, in minutes.
+const YOUNG: [i64; 6] = [10, 20, 30, 60, 120, 180];
 
 /// What happened in the last hours.
 pub struct Timeline {
     by: By,
-    /// Minutes that were asked for; `None`: six hours, or all of a recording that is no longer.
+    /// Minutes that were asked for; `None`: six hours, or all that is known where that is less.
     back: Option<i64>,
+    /// The lane that was come for, shown though nothing has happened there.
+    wanted: Option<LaneOf>,
     list: List<LaneOf>,
     filter: Filter,
     lanes: Vec<Lane>,
@@ -46,6 +50,7 @@ impl Default for Timeline {
         Self {
             by: By::Tenant,
             back: None,
+            wanted: None,
             list: List::default(),
             filter: Filter::default(),
             lanes: Vec::new(),
@@ -91,8 +96,12 @@ impl Timeline {
         let before = |at: Timestamp, by| at.saturating_sub(by).unwrap_or(at);
         let after = |at: Timestamp, by| at.saturating_add(by).unwrap_or(at);
         let Some(replay) = cx.replay else {
-            let back = SignedDuration::from_mins(self.back.unwrap_or(USUAL));
-            return Span { from: before(cx.now, back), until: cx.now };
+            let known = known_since(cx).map_or(0, |since| cx.now.duration_since(since).as_mins());
+            let young = YOUNG.into_iter().find(|minutes| *minutes > known + 1);
+            let back = SignedDuration::from_mins(self.back.or(young).unwrap_or(USUAL));
+            // To the end of the minute: on a short axis each step of the time moves it, and sends it.
+            let until = after(cx.now, SignedDuration::from_secs(60 - cx.now.as_second().rem_euclid(60)));
+            return Span { from: before(until, back), until };
         };
         let whole = replay.until.duration_since(replay.from);
         let usual = || whole.clamp(SignedDuration::from_mins(1), SignedDuration::from_mins(USUAL));
@@ -103,7 +112,7 @@ impl Timeline {
 
     /// For how long, in words.
     fn lasting(&self, cx: &Cx<'_>) -> String {
-        let minutes = self.back.unwrap_or(USUAL);
+        let minutes = self.span.until.duration_since(self.span.from).as_mins();
         let long = if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
         match cx.replay {
             None => format!("last {long}"),
@@ -118,6 +127,12 @@ impl Timeline {
         let of = self.list.selected()?;
         self.lanes.iter().find(|lane| lane.of == *of)
     }
+}
+
+/// Since when it is known what happened: since the cluster was first looked at, or the first event that was kept.
+fn known_since(cx: &Cx<'_>) -> Option<Timestamp> {
+    let first = cx.history.first().map(|event| event.time);
+    first.into_iter().chain(cx.since).min()
 }
 
 /// An event on one line, after its time.
@@ -136,7 +151,12 @@ impl View for Timeline {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         self.span = self.span_of(cx);
-        let mut all = lanes(cx.history, self.span, self.by, axis(cx.size.0));
+        let columns = axis(cx.size.0);
+        let mut all = lanes(cx.history, self.span, self.by, columns);
+        if let Some(of) = self.wanted.as_ref().filter(|of| all.iter().all(|lane| lane.of != **of)) {
+            let (events, cells) = (Vec::new(), vec![None; columns.into()]);
+            all.push(Lane { of: of.clone(), events, cells });
+        }
         self.all = all.len();
         if !self.filter.is_empty() {
             all.retain(|lane| {
@@ -158,6 +178,7 @@ impl View for Timeline {
         match command {
             Command::Next | Command::Previous => {
                 self.by = if self.by == By::Tenant { By::Node } else { By::Tenant };
+                self.wanted = None;
                 self.refresh(cx);
                 None
             }
@@ -168,7 +189,10 @@ impl View for Timeline {
                 self.refresh(cx);
                 None
             }
-            Command::Export => Some(Action::Export(self.span.from, self.span.until)),
+            Command::Export => {
+                let until = if cx.replay.is_some() { self.span.until } else { self.span.until.min(cx.now) };
+                Some(Action::Export(self.span.from, until))
+            }
             Command::Open => Some(Action::Go(match &self.selected()?.of {
                 LaneOf::Api => Place::Findings,
                 LaneOf::Platform => Place::Platform,
@@ -238,10 +262,12 @@ impl View for Timeline {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let first = cx.history.first().map(|event| event.time);
-        let since = first.filter(|first| *first > self.span.from && cx.replay.is_none());
-        let since = since.map(|first| format!("known since {}", first.strftime("%H:%M")));
+        let since = known_since(cx).filter(|since| *since > self.span.from && cx.replay.is_none());
+        let since = since.map(|since| format!("known since {}", since.strftime("%H:%M")));
         let lanes = match self.lanes.len() == self.all {
+            true if self.all > 0 => {
+                format!("{} of {}", self.list.index() + 1, format::count(self.all, "lane"))
+            }
             true => format::count(self.all, "lane"),
             false => format!("{} of {}", self.lanes.len(), format::count(self.all, "lane")),
         };
@@ -269,6 +295,25 @@ impl View for Timeline {
 
     fn let_go(&mut self) {
         self.list.release();
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let (by, of) = match what {
+            Place::Tenant(name) => (By::Tenant, LaneOf::Tenant(name.clone())),
+            Place::Node(name) => (By::Node, LaneOf::Node(name.clone())),
+            Place::Database => (self.by, LaneOf::Database),
+            Place::Platform => (self.by, LaneOf::Platform),
+            Place::Runs => (self.by, LaneOf::Runs),
+            _ => return,
+        };
+        self.by = by;
+        self.filter.clear();
+        self.wanted = matches!(what, Place::Tenant(_) | Place::Node(_)).then(|| of.clone());
+        self.refresh(cx);
+        let shown = &self.lanes;
+        if let Some(at) = shown.iter().position(|lane| lane.of == of) {
+            self.list.put(at, shown.len(), Self::page(cx), |i| shown[i].of.clone());
+        }
     }
 
     fn lens(&mut self) -> Lens<'_> {
@@ -303,6 +348,14 @@ impl Timeline {
         let room = pen.width().saturating_sub(4);
         let title = format!("{}: {}", lane.of, format::count(lane.events.len(), "event"));
         heading(pen, 3, top, &format::plain(&title));
+        let last = self.list.window(self.lanes.len(), usize::from(above).max(1)).end;
+        if let below @ 1.. = self.lanes.len() - last {
+            let text = format!(" {} ↓", format::count(below, "more lane"));
+            pen.put_right(pen.width().saturating_sub(1), top, 20, &text, Role::Muted);
+        }
+        if lane.events.is_empty() {
+            pen.put(3, top + 1, room, "nothing has happened there in this time", Role::Muted);
+        }
         let events = lane.events.iter().rev().filter_map(|i| cx.history.get(*i));
         let mut y = top + 1;
         for event in events {

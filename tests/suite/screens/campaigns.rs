@@ -382,6 +382,29 @@ fn a_campaign_that_stops_at_a_surprise_says_why_and_shows_what_is_left() {
 }
 
 #[test]
+fn what_has_ended_says_when_and_why_and_not_what_it_waited_for() {
+    let why = |c: &Cockpit, tenant: &str| {
+        let text = c.text();
+        let row = text.lines().find(|line| line.chars().take(24).collect::<String>().contains(tenant));
+        let row = row.unwrap_or_else(|| panic!("no {tenant}: {text}"));
+        row.chars().skip(66).collect::<String>().trim().to_owned()
+    };
+    let mut played = half_way((80, 24));
+    assert_eq!(
+        (why(&played.c, "blackmesa"), why(&played.c, "globex")),
+        ("done 03:12".into(), "doubled".into())
+    );
+    played.run = None;
+    played.happen(Event::Failed { item: 2, why: "worker-3 is not ready".into() });
+    assert_eq!(why(&played.c, "dunder"), "failed 03:12");
+    played.happen(Event::Finished { whole: false, text: "stopped by alice@bastion".into() });
+    assert_eq!(why(&played.c, "globex"), "not begun");
+    played.c.keys("tab");
+    let text = played.c.text();
+    assert_eq!((text.matches("done 03:12").count(), text.matches("not begun").count()), (2, 3), "{text}");
+}
+
+#[test]
 fn undo_of_a_campaign_is_a_review_of_the_moves_back() {
     let mut played = through((80, 24));
     played.c.keys("u");

@@ -119,6 +119,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
         stop: None,
         forwards: &[],
         history: &[],
+        since: None,
         used: &used,
         replay: None,
         outlook: None,

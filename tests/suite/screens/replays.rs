@@ -459,10 +459,36 @@ fn in_a_recording_one_moves_in_time_and_changes_nothing() {
     c.typed("at soon");
     assert_eq!(c.keys("enter"), Vec::<Effect>::new());
     assert!(c.text().contains("`soon` is no time"), "{}", c.text());
-    for keys in ["s", "+", "b", "M", "E", "F", "r"] {
+    for (keys, why) in [
+        ("s", "nothing can be changed"),
+        ("+", "nothing can be changed"),
+        ("b", "nothing can be changed"),
+        ("M", "nothing can be changed"),
+        ("r", "nothing can be changed"),
+        ("E", "no shell can be opened in its pods"),
+        ("F", "no port can be forwarded to its pods"),
+        ("l", "logs are not in it"),
+        ("d", "whole objects are not in it"),
+        ("y", "whole objects are not in it"),
+    ] {
         assert_eq!(c.keys(keys), Vec::<Effect>::new(), "{keys}");
-        assert!(c.text().contains("this is a recording: nothing can be changed"), "{keys}: {}", c.text());
+        assert!(c.text().contains(&format!("this is a recording: {why}")), "{keys}: {}", c.text());
+        assert_eq!(c.app.place(), Place::Tenants, "{keys}");
     }
+    // A pod is opened by its log.
+    c.keys("enter enter");
+    assert!(matches!(c.app.place(), Place::Tenant(_)), "{:?}", c.app.place());
+    assert!(c.text().contains("this is a recording: logs are not in it"), "{}", c.text());
+    c.keys("1");
+    c.resize(300, 50);
+    let text = c.text();
+    let bar = text.lines().last().unwrap_or_default();
+    for word in ["scale", "migrate", " log", "describe", "YAML", "shell", "port-forward", "rebalance", "less"]
+    {
+        assert!(!bar.contains(word), "{word}: {bar}");
+    }
+    assert!(bar.contains("what-if") && bar.contains("headroom"), "{bar}");
+    c.resize(120, 35);
     c.keys(":");
     c.typed("scale acme 5");
     assert_eq!(c.keys("enter"), Vec::<Effect>::new());

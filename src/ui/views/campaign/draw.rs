@@ -2,13 +2,16 @@
 
 use ratatui::layout::Rect;
 
-use super::{CampaignView, NOT_BEGUN, Section};
+use super::{
+    CampaignView, NOT_BEGUN, Section,
+    ended::{began, ended, took},
+};
 use crate::{
     cluster::{Pod, Snapshot, TenantName},
     plan::{Change, Intent},
     run::{
         RunSeen,
-        campaign::{self, Campaign, CampaignSeen, Doing, Drained, Event, ItemState},
+        campaign::{self, Campaign, CampaignSeen, Doing, Drained, ItemState},
     },
     ui::{
         format,
@@ -309,24 +312,16 @@ impl CampaignView {
             }
         }
         matrix.row(&mut pen, y, &cx.tenant_name(name, 24), (&before, &after), Some(&cells));
-        let why = states.iter().find_map(|state| match state {
-            ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => Some(why.clone()),
-            _ => None,
-        });
-        let through = !states.iter().any(|s| matches!(s, ItemState::Waiting | ItemState::Running(_)));
-        let done = || {
-            if !through {
-                return None;
-            }
-            let took = items.iter().filter_map(|i| took(campaign, *i)).max()?;
-            Some(format!("took {}", format::span(took)))
-        };
+        let waits = states.iter().any(|s| matches!(s, ItemState::Waiting | ItemState::Running(_)));
+        let told: Vec<_> = items.iter().filter_map(|i| ended(campaign, *i)).collect();
+        let (gone, through): (Vec<_>, Vec<_>) = told.into_iter().partition(|end| !end.done);
+        let end = gone.into_iter().next().or(through.into_iter().next_back().filter(|_| !waits));
         let (reason, brief) = match &campaign.items[items[0]] {
             Intent::Move { moved } => (moved.reason.to_string(), moved.reason.brief()),
             _ => Default::default(),
         };
-        match why.or_else(done) {
-            Some(text) => matrix.why(&mut pen, y, &text, ""),
+        match end {
+            Some(end) => matrix.why(&mut pen, y, &end.text, &end.brief),
             None => matrix.why(&mut pen, y, &reason, &brief),
         }
     }
@@ -362,33 +357,6 @@ fn coming<'a>(cx: &Cx<'a>, state: &ItemState) -> Option<&'a Pod> {
     cx.seen.pods.get(made).map(|pod| &**pod).filter(|pod| pod.is_active())
 }
 
-/// When the last run of an item began.
-fn began(campaign: &Campaign, item: usize) -> Option<jiff::Timestamp> {
-    campaign.entries.iter().rev().find_map(|e| match &e.event {
-        Event::Began { item: at, .. } if *at == item => Some(e.at),
-        _ => None,
-    })
-}
-
-/// Seconds an item that is done took.
-fn took(campaign: &Campaign, item: usize) -> Option<i64> {
-    let ended = campaign.entries.iter().rev().find_map(|e| match &e.event {
-        Event::Done { item: at, .. } if *at == item => Some(e.at),
-        _ => None,
-    })?;
-    let began = began(campaign, item)?;
-    // What it stood still for is no part of it.
-    let (mut still, mut since) = (0, None);
-    for entry in campaign.entries.iter().filter(|e| e.at >= began && e.at <= ended) {
-        match entry.event {
-            Event::Paused { .. } => since = Some(entry.at),
-            Event::Taken => still += since.take().map_or(0, |at| entry.at.as_second() - at.as_second()),
-            _ => {}
-        }
-    }
-    Some(ended.as_second() - began.as_second() - still)
-}
-
 /// One item on one line.
 fn line_of(
     pen: &mut Pen<'_>,
@@ -405,20 +373,25 @@ fn line_of(
     pen.put(7, y, 1, glyph, role);
     let tone = if *state == ItemState::Waiting { Role::Muted } else { Role::Text };
     let end = pen.put(9, y, width.saturating_sub(16), &campaign.words(item), tone);
-    let text = match state {
-        ItemState::Waiting => match &campaign.items[item] {
-            Intent::Move { moved } => moved.reason.to_string(),
-            _ => String::new(),
-        },
-        ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => why.clone(),
-        ItemState::Running(_) | ItemState::Done(_) | ItemState::Replaced => String::new(),
+    let reason = || match &campaign.items[item] {
+        Intent::Move { moved } if *state == ItemState::Waiting => moved.reason.to_string(),
+        _ => String::new(),
     };
     let room = width.saturating_sub(end + 10);
+    let end_of_it = ended(campaign, item);
+    let at = end_of_it.as_ref().and_then(|end| end.at).map(|at| at.strftime("%H:%M").to_string());
+    let text = match end_of_it {
+        // How long it took has a column of its own.
+        Some(end) if end.done => end.brief,
+        // So has when it ended.
+        Some(end) => end.why.unwrap_or(end.text),
+        None => reason(),
+    };
     pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });
     let time = match state {
         ItemState::Done(_) => took(campaign, item).map(format::span),
         ItemState::Running(_) if !still => began(campaign, item).map(|at| cx.age(at)),
-        _ => None,
+        _ => at,
     };
     pen.put_right(width.saturating_sub(1), y, 6, &time.unwrap_or_default(), Role::Muted);
 }

@@ -2,7 +2,7 @@
 
 use super::super::{node_sign, nodes};
 use crate::{
-    cluster::{Effect, Node, Severity, node_room},
+    cluster::{Effect, Node, NodeState, Severity, node_room},
     ui::{
         chrome,
         command::{self, Command},
@@ -16,12 +16,21 @@ use crate::{
 /// Its name, its state and since when.
 pub(super) fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, node: &Node) {
     let (glyph, role) = node_sign(node.state());
+    let since = cx.age_or_dash(node.ready_since());
+    // It is known since when it is ready or not; not since when it is cordoned.
+    let since = match node.state() {
+        NodeState::Ready | NodeState::NotReady => format!(" for {since}"),
+        NodeState::Cordoned | NodeState::Pressure => format!(", ready for {since}"),
+    };
+    let too = node.cordoned && node.state() != NodeState::Cordoned;
+    let (sign, tone) = node_sign(NodeState::Cordoned);
     let pieces = [
         piece(glyph, role),
         piece(" ", Role::Text),
         piece(node.name.as_str(), Role::Accent),
         piece(format!("  {}", node.state()), role),
-        piece(format!(" for {}", cx.age_or_dash(node.ready_since())), Role::Muted),
+        piece(since, Role::Muted),
+        piece(if too { format!("  {sign} cordoned") } else { String::new() }, tone),
         piece(format!("   kubelet {}", node.kubelet), Role::Muted),
         piece(format!("   created {} ago", cx.age(node.created)), Role::Muted),
     ];

@@ -1,8 +1,8 @@
 //! Which columns a width has room for, and what a row shows in them.
 
-use super::{NARROW, Shares, State, stacked, state_of};
+use super::{NARROW, Shares, State, node_sign, stacked, state_of};
 use crate::{
-    cluster::{Cpu, Memory, Node, node_room},
+    cluster::{Cpu, Memory, Node, NodeState, node_room},
     ui::{chrome, format, paint::Pen, theme::Role, view::Cx},
 };
 
@@ -107,9 +107,15 @@ impl Columns {
         if short != node.name.as_str() && x + 5 < 4 + self.name {
             pen.put(x + 1, y, 5, short, quiet);
         }
-        pen.put(5 + self.name, y, 10, word, if calm { Role::Muted } else { role });
+        let x = pen.put(5 + self.name, y, 10, word, if calm { Role::Muted } else { role });
+        if node.cordoned && node.state() != NodeState::Cordoned {
+            let (sign, role) = node_sign(NodeState::Cordoned);
+            pen.put(x + 1, y, 1, sign, role);
+        }
         if let Some(x) = self.since {
-            pen.put_right(x + 5, y, 5, &cx.age_or_dash(node.ready_since()), Role::Muted);
+            // Since when it is cordoned is not known.
+            let since = node.ready_since().filter(|_| node.state() != NodeState::Cordoned);
+            pen.put_right(x + 5, y, 5, &cx.age_or_dash(since), Role::Muted);
         }
         let (pods, full) = shares.pods(node);
         pen.put_right(self.pods + 8, y, 8, &pods, if full { Role::Warn } else { Role::Text });

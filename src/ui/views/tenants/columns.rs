@@ -130,8 +130,11 @@ impl Columns {
             pen.put(x, 0, 8, if worst { "STATE▾" } else { "STATE" }, Role::Title);
         }
         let ready = matches!(sort, Sort::Ready | Sort::Replicas);
+        // The column after it is that of the sign of the first node.
+        let signed = matches!(self.cells, Cells::Nodes { .. })
+            && states.first().is_some_and(|state| *state != NodeState::Ready);
         pen.put_right(
-            self.ready + 5 + u16::from(ready),
+            self.ready + 5 + u16::from(ready && !signed),
             0,
             6,
             if ready { "READY▾" } else { "READY" },
@@ -158,9 +161,7 @@ impl Columns {
                     let end = at + width - 1;
                     pen.put_right(end, 0, *width, name, role);
                     let start = end.saturating_sub(format::width(name));
-                    if start > *x || i > 0 {
-                        pen.put(start.saturating_sub(1), 0, 1, sign, role);
-                    }
+                    pen.put(start.saturating_sub(1), 0, 1, sign, role);
                     at += width + 1;
                 }
             }

@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 
+use jiff::{SignedDuration, Timestamp};
+use ratatui::layout::Rect;
+
 use super::{
-    super::{about, age_width, answers, finding_line, is_wide, run_sign},
+    super::{about, age_width, answers, finding_line, is_wide, nothing_wrong, run_sign, side},
     Tenants,
 };
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject},
+    cluster::{Finding, Severity, Subject},
     run::{RunSeen, Shown, campaign::CampaignSeen, summary},
     ui::{
         action::Action,
         command::{self, Command},
         format,
-        paint::{Pen, Piece, piece, wide},
+        paint::{Pen, Piece, piece},
         stops::Stop,
         theme::Role,
         view::Cx,
@@ -47,12 +50,12 @@ enum Line<'a> {
 }
 
 impl Line<'_> {
-    fn is(&self, stop: &Stop) -> bool {
-        match (self, stop) {
-            (Self::Campaign(known), Stop::Campaign(id)) => known.campaign.id == *id,
-            (Self::Run(known), Stop::Run(id)) => known.run.id == *id,
-            (Self::Cause(finding), Stop::About(subject)) => finding.subject == *subject,
-            _ => false,
+    /// What tells it from the others, as long as it is there.
+    fn stop(&self) -> Stop {
+        match self {
+            Self::Campaign(known) => Stop::Campaign(known.campaign.id.clone()),
+            Self::Run(known) => Stop::Run(known.run.id.clone()),
+            Self::Cause(finding) => Stop::About(finding.subject.clone()),
         }
     }
 
@@ -90,7 +93,7 @@ impl Line<'_> {
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
         match self {
-            Self::Campaign(known) => Some(answers::of_campaign(known)),
+            Self::Campaign(known) => Some(answers::of_campaign(cx, known)),
             Self::Run(known) => Some(answers::of_run(cx, known)),
             Self::Cause(finding) => answers::of_finding(cx, finding),
         }
@@ -133,49 +136,37 @@ fn lines<'a>(cx: &Cx<'a>, room: usize) -> Vec<Line<'a>> {
 
 /// The line the answering key is about: the one that the key to the next trouble led to, else the first.
 fn current(cx: &Cx<'_>, lines: &[Line<'_>]) -> usize {
-    cx.stop.and_then(|stop| lines.iter().position(|line| line.is(stop))).unwrap_or(0)
+    cx.stop.and_then(|stop| lines.iter().position(|line| line.stop() == *stop)).unwrap_or(0)
 }
 
-/// What the answering key does now, or that of the other lines: the nth of those.
-pub(super) fn answer_of(cx: &Cx<'_>, nth: Option<u8>) -> Option<(&'static str, Action)> {
-    let room = usize::from(height(cx.size.1).saturating_sub(1)).max(1);
-    let lines = lines(cx, if is_wide(cx.size.0) { WIDE } else { room });
-    let at = current(cx, &lines);
-    let asked = match nth {
-        None => Some(at),
-        Some(nth) => (0..lines.len()).filter(|i| *i != at).nth(usize::from(nth)),
+/// The lines that are told on a screen of that size, each as far as there is room for it.
+fn told<'a>(cx: &Cx<'a>) -> Vec<Line<'a>> {
+    let (columns, height) = cx.size;
+    let (width, room) = match is_wide(columns) {
+        true => (side(columns), height.min(WIDE as u16)),
+        false => (columns, self::height(height).saturating_sub(1)),
     };
-    lines.get(asked?)?.answer(cx)
+    let mut lines = lines(cx, usize::from(room).max(1));
+    let shown = Layout::of(cx, &lines, width).heights(cx, &lines, room).len();
+    lines.truncate(shown.max(1));
+    lines
 }
 
-/// The key of a line: the answering one of the current line, of each other one its own, as long as there are keys.
-fn key_of(line: usize, current: usize) -> Option<&'static str> {
-    if line == current {
-        return command::of(Command::Answer).keys.first().map(|key| command::key_sign(key));
-    }
-    let nth = if line < current { line } else { line - 1 };
-    command::of(Command::AnswerLine(0)).keys.get(nth).map(|key| command::key_sign(key))
+/// Where the parts of the lines stand on a screen of that width.
+struct Layout {
+    /// Columns of the name.
+    name: u16,
+    /// Columns of the key and what it does; none where there is little room.
+    keys: u16,
+    /// Columns of the text: of its first line, and of the others, since age and key stand in the first alone.
+    text: [u16; 2],
 }
 
-impl Tenants {
-    pub(super) fn findings(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, room: u16) {
-        if room == 0 {
-            return;
-        }
-        let width = pen.width();
-        let lines = lines(cx, usize::from(room));
-        if lines.is_empty() {
-            pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
-        }
+impl Layout {
+    fn of(cx: &Cx<'_>, lines: &[Line<'_>], width: u16) -> Self {
         // Where there is little room, what is wrong is worth more than the key that answers it.
-        let at = current(cx, &lines);
-        let labels: Vec<_> = lines.iter().enumerate().map(|(i, line)| self.label(cx, line, i, at)).collect();
-        let keys = if width < 60 {
-            0
-        } else {
-            labels.iter().map(|label| wide(label)).max().unwrap_or(0).max(12) + 1
-        };
-        let right = width.saturating_sub(1 + keys);
+        let words = lines.iter().filter_map(|line| line.answer(cx)).map(|(word, _)| format::width(word) + 3);
+        let keys = if width < 60 { 0 } else { words.max().unwrap_or(0).max(12) + 1 };
         // As narrow as the names allow: what is wrong has the rest.
         let most = match width {
             ..60 => 10,
@@ -184,18 +175,138 @@ impl Tenants {
         };
         let widest = lines.iter().map(|line| format::width(&line.name(cx, most))).max().unwrap_or(0);
         let name = widest.clamp(8, most);
-        let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
-        // The first one is told whole, but never in the place of the only other; then as many of the others as there
-        // is room for, each whole.
-        let mut y = 0;
+        let first = width.saturating_sub(1 + keys + 5 + name + age_width(width)).max(1);
+        Self { name, keys, text: [first, width.saturating_sub(6 + name).max(1)] }
+    }
+
+    fn wrapped(&self, cx: &Cx<'_>, line: &Line<'_>) -> Vec<String> {
+        let [first, rest] = self.text;
+        format::wrap_in(&format::plain(&line.text(cx)), |line| if line == 0 { first } else { rest })
+    }
+
+    /// How many lines each takes of so many. The first one is told whole, but never in the place of the only other; then as
+    /// many of the others as there is room for, each whole.
+    fn heights(&self, cx: &Cx<'_>, lines: &[Line<'_>], room: u16) -> Vec<u16> {
+        let (mut heights, mut taken) = (Vec::new(), 0);
         for (i, line) in lines.iter().enumerate() {
             let others = u16::from(i == 0 && lines.len() > 1);
-            let most = room.saturating_sub(y + others);
+            let most = room.saturating_sub(taken + others);
             if most == 0 {
                 break;
             }
+            let wanted = u16::try_from(self.wrapped(cx, line).len()).unwrap_or(u16::MAX);
+            heights.push(wanted.clamp(1, most));
+            taken += wanted.clamp(1, most);
+        }
+        heights
+    }
+}
+
+/// A key that answered a line which is gone answers nothing for so long: who presses it now meant that line.
+const EMPTY: SignedDuration = SignedDuration::from_secs(10);
+
+/// For so long after the screen was opened it is still being filled, and the keys follow the order of the lines.
+const FILLS: SignedDuration = SignedDuration::from_secs(3);
+
+/// Which line each of the keys of the further lines answers. A line keeps its key as long as it is there, wherever it moves.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    places: Vec<Option<Slot>>,
+    /// When the screen was opened.
+    opened: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    stop: Stop,
+    /// Whom the line is about.
+    name: String,
+    /// Since when it is not among the first lines any more.
+    gone: Option<Timestamp>,
+}
+
+impl Slots {
+    /// Gives a key to each line that has none but the current one, which has a key of its own.
+    pub fn settle(&mut self, cx: &Cx<'_>) {
+        if cx.seen.is_ready() && cx.now.duration_since(*self.opened.get_or_insert(cx.now)) < FILLS {
+            self.places.clear();
+        }
+        self.places.resize_with(command::of(Command::AnswerLine(0)).keys.len(), || None);
+        let lines = told(cx);
+        let stops: Vec<_> = lines.iter().map(Line::stop).collect();
+        for place in &mut self.places {
+            if let Some(slot) = place {
+                let there = stops.contains(&slot.stop);
+                slot.gone = if there { None } else { slot.gone.or(Some(cx.now)) };
+                if slot.gone.is_some_and(|gone| cx.now.duration_since(gone) >= EMPTY) {
+                    *place = None;
+                }
+            }
+        }
+        let at = current(cx, &lines);
+        for (i, stop) in stops.into_iter().enumerate() {
+            if i == at || self.of(&stop).is_some() {
+                continue;
+            }
+            let Some(free) = self.places.iter_mut().find(|place| place.is_none()) else { return };
+            let name = lines[i].name(cx, 24).into_owned();
+            *free = Some(Slot { stop, name, gone: None });
+        }
+    }
+
+    /// Forgets which key was whose: nobody looks at them.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The place of a line's key among them.
+    fn of(&self, stop: &Stop) -> Option<usize> {
+        self.places.iter().position(|place| place.as_ref().is_some_and(|slot| slot.stop == *stop))
+    }
+
+    /// What the nth of the keys answers.
+    ///
+    /// # Errors
+    /// It answers nothing now: one sentence.
+    pub fn answer(&self, cx: &Cx<'_>, nth: u8) -> Result<Action, String> {
+        let slot = self.places.get(usize::from(nth)).and_then(Option::as_ref);
+        let slot = slot.ok_or("no line above has that key now")?;
+        let lines = told(cx);
+        let line = lines.iter().find(|line| line.stop() == slot.stop);
+        let line =
+            line.ok_or_else(|| format!("the line of {} is gone: that key answers nothing now", slot.name))?;
+        let answer = line.answer(cx).map(|(_, does)| does);
+        answer.ok_or_else(|| format!("no key answers what is wrong with {}", slot.name))
+    }
+}
+
+/// What the answering key does now.
+pub(super) fn answer(cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+    let lines = told(cx);
+    lines.get(current(cx, &lines))?.answer(cx)
+}
+
+impl Tenants {
+    pub(super) fn findings(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, room: u16) {
+        if room == 0 {
+            return;
+        }
+        let width = pen.width();
+        let mut lines = lines(cx, usize::from(room));
+        if lines.is_empty() {
+            let area = Rect { height: room.min(pen.area.height), ..pen.area };
+            nothing_wrong(&mut pen.within(area), cx);
+        }
+        let layout = Layout::of(cx, &lines, width);
+        let heights = layout.heights(cx, &lines, room);
+        lines.truncate(heights.len());
+        let at = current(cx, &lines);
+        let Layout { name, keys, text: columns } = layout;
+        let right = width.saturating_sub(1 + keys);
+        let mut y = 0;
+        for (i, (line, lines)) in lines.iter().zip(heights).enumerate() {
             let text = format::plain(&line.text(cx)).into_owned();
-            let told = format::wrap(&text, text_room);
+            let told = layout.wrapped(cx, line);
             match line {
                 Line::Campaign(known) => {
                     let shown = known.shown();
@@ -210,12 +321,11 @@ impl Tenants {
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
             if keys > 0 {
-                pen.line_right(width - 1, y, keys - 1, &labels[i]);
+                pen.line_right(width - 1, y, keys - 1, &self.label(cx, line, i, at));
             }
-            let lines = u16::try_from(told.len()).unwrap_or(u16::MAX).clamp(1, most);
             let notice = matches!(line, Line::Cause(finding) if finding.severity == Severity::Notice);
             let tone = if notice { Role::Muted } else { Role::Text };
-            more(pen, y, (5 + name, text_room), (&told, tone), lines - 1);
+            more(pen, y, (5 + name, columns), (&told, tone), lines - 1);
             y += lines;
         }
     }
@@ -225,32 +335,24 @@ impl Tenants {
     /// What answers a line, and the key that does; nothing where nothing does.
     fn label(&self, cx: &Cx<'_>, line: &Line<'_>, i: usize, at: usize) -> Vec<Piece<'static>> {
         let Some((word, _)) = line.answer(cx) else { return Vec::new() };
-        let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
-        let own = own_key(line).or(opens);
-        let key = own.map_or_else(|| key_of(i, at).map(Into::into), |own| Some(command::sign(own)));
+        let own = own_key(cx, line).or((i == at).then_some(Command::Answer)).map(command::sign);
+        let keys = command::of(Command::AnswerLine(0)).keys;
+        let key = own.or_else(|| Some(command::key_sign(keys.get(self.slots.of(&line.stop())?)?).into()));
         match key {
             Some(key) => vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)],
             None => vec![piece(word, Role::Faint)],
         }
     }
-
-    /// Whether the cursor is on the tenant it is about.
-    fn has_cursor(&self, line: &Line<'_>) -> bool {
-        let Line::Cause(finding) = line else { return false };
-        matches!(&finding.subject, Subject::Tenant(name) if self.list.selected() == Some(name))
-    }
 }
 
 /// A key that answers it from any row.
-fn own_key(line: &Line<'_>) -> Option<Command> {
-    match line {
-        Line::Cause(Finding { answer: Some(Answer::Rebalance), .. }) => Some(Command::Rebalance),
-        Line::Cause(Finding { answer: Some(Answer::Recovery), .. }) => Some(Command::Recovery),
-        _ => None,
-    }
+fn own_key(cx: &Cx<'_>, line: &Line<'_>) -> Option<Command> {
+    let Line::Cause(finding) = line else { return None };
+    let own = answers::own_key(cx, finding);
+    own.filter(|own| matches!(own, Command::Rebalance | Command::Recovery))
 }
 
-fn age(pen: &mut Pen<'_>, y: u16, right: u16, cx: &Cx<'_>, since: Option<jiff::Timestamp>) {
+fn age(pen: &mut Pen<'_>, y: u16, right: u16, cx: &Cx<'_>, since: Option<Timestamp>) {
     if age_width(pen.width()) > 0 {
         pen.put_right(right, y, 5, &cx.age_or_dash(since), Role::Muted);
     }
@@ -270,7 +372,8 @@ fn unfinished(
 }
 
 /// The further lines of what is said.
-fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), (told, tone): (&[String], Role), lines: u16) {
+fn more(pen: &mut Pen<'_>, y: u16, (x, rooms): (u16, [u16; 2]), (told, tone): (&[String], Role), lines: u16) {
+    let [room, rest_room] = rooms;
     if lines == 0 {
         return;
     }
@@ -280,7 +383,7 @@ fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), (told, tone): (&[Strin
         // The last line takes what is left, cut if need be.
         let last = i + 1 == usize::from(lines);
         let text = if last { rest[i..].join(" ") } else { line.clone() };
-        pen.put(x, y + 1 + i as u16, room, &text, tone);
+        pen.put(x, y + 1 + i as u16, rest_room, &text, tone);
     }
 }
 
