@@ -832,6 +832,42 @@ fn an_init_container_that_does_not_end_is_named() {
 }
 
 #[test]
+fn an_init_container_that_does_not_start_is_named_with_its_reason() {
+    let told = |sidecar: bool, reason: &str, detail: Option<&str>| {
+        let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+        change(&mut seen, "acme", 1, |pod| {
+            starting(pod, Some("PodInitializing"));
+            pod.created = ago(120);
+            pod.held_up = detail.map(Into::into);
+            let mut spec = wheelhouse::cluster::PodSpec::clone(&pod.spec);
+            let init = |name: &str| wheelhouse::cluster::Container {
+                name: name.into(),
+                sidecar,
+                ..spec.containers[0].clone()
+            };
+            spec.init_containers = vec![init("migrate"), init("warm-up")].into();
+            pod.spec = Arc::new(spec);
+            for (name, reason) in [("migrate", reason), ("warm-up", "PodInitializing")] {
+                pod.containers.push(wheelhouse::cluster::ContainerStatus {
+                    name: name.into(),
+                    reason: Some(reason.into()),
+                    ..Default::default()
+                });
+            }
+        });
+        finding(&findings(&seen), "pods-failing").text.clone()
+    };
+    for reason in ["CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError"] {
+        assert_eq!(told(false, reason, None), format!("1 pod failing: init container migrate: {reason}"));
+    }
+    assert_eq!(
+        told(false, "CreateContainerConfigError", Some("secret \"keys\" not found")),
+        "1 pod failing: init container migrate: CreateContainerConfigError (secret \"keys\" not found)"
+    );
+    assert_eq!(told(true, "CrashLoopBackOff", None), "1 pod failing: sidecar migrate: CrashLoopBackOff");
+}
+
+#[test]
 fn a_node_that_is_being_deleted_is_told() {
     let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w1");
     let mut node = wheelhouse::cluster::Node::clone(seen.nodes.get(&NodeName::from("w2")).expect("a node"));
