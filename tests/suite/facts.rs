@@ -1008,6 +1008,42 @@ fn a_tenant_that_grows_is_not_degraded() {
     assert_eq!(one(&untold).1, Severity::Warning);
 }
 
+/// A write through `/scale` leaves no time: that of the ReplicaSet tells.
+#[test]
+fn a_tenant_that_was_scaled_through_the_subresource_grows_and_a_rollout_does_not() {
+    let scaled = now() - SignedDuration::from_secs(12);
+    let wrote = |seen: &mut Snapshot, name: &str, made: Timestamp, at: Timestamp| {
+        let mut set = seen.replica_sets.values().find(|s| s.deployment.as_deref() == Some("acme"));
+        let mut set = wheelhouse::cluster::ReplicaSet::clone(set.take().expect("its ReplicaSet"));
+        (set.created, set.scaled) = (made, Some(at));
+        if !name.is_empty() {
+            (set.key, set.uid, set.desired) = (Key::new("acme", name), name.into(), 0);
+        }
+        seen.observe(Observation::ReplicaSet(Seen::Put(set.key.clone(), set)));
+    };
+    let untimed = || {
+        let mut seen = growing();
+        change_workload(&mut seen, "acme", |w| w.scaled = None);
+        seen
+    };
+    let mut seen = untimed();
+    wrote(&mut seen, "", ago(2880), scaled);
+    wrote(&mut seen, "acme-before", ago(4000), ago(2880));
+    assert_eq!((one(&seen).1, health(&seen, "acme")), (Severity::Notice, Health::Ok));
+    assert_eq!(finding(&findings(&seen), "not-ready").since, Some(scaled));
+    // The last step of a rollout scales the one down and the other up.
+    wrote(&mut seen, "acme-before", ago(4000), scaled - SignedDuration::from_secs(1));
+    assert_eq!((one(&seen).1, health(&seen, "acme")), (Severity::Warning, Health::Degraded));
+    // It was only made.
+    let mut made = untimed();
+    wrote(&mut made, "", scaled, scaled);
+    assert_eq!(one(&made).1, Severity::Warning);
+    // It was scaled long before the pod that starts was made.
+    let mut replaced = untimed();
+    wrote(&mut replaced, "", ago(2880), ago(20));
+    assert_eq!(one(&replaced).1, Severity::Warning);
+}
+
 #[test]
 fn failed_pods_that_were_left_behind_are_told_with_what_removes_them() {
     let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
