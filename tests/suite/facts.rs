@@ -381,9 +381,15 @@ fn measurements_are_as_old_as_the_newest_of_them() {
     let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
     assert_eq!(h.measured, Some(ago(300)));
     assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
-    // A clock that is ahead makes no measurement new.
+    // A clock that is ahead makes no measurement new: when it was made is not known.
     measure(&mut seen, ago(-600));
-    assert!(one(&seen).2.contains("in the future"), "{:?}", told(&seen));
+    let (_, severity, text) = one(&seen);
+    assert!(text.contains("in the future"), "{text}");
+    assert_eq!(severity, Severity::Warning, "it is no better known than an old one");
+    assert_eq!(finding(&findings(&seen), "source-lost").since, None);
+    let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
+    let notes = &h.notes;
+    assert!(notes.iter().any(|n| n.contains("in the future") && !n.contains("ago")), "{notes:?}");
     measure(&mut seen, now());
     assert!(seen.usage.freshness.is_live() && told(&seen).is_empty());
 }
