@@ -12,7 +12,7 @@ use clap::{
 use crate::{
     config::{self as configuration, Origin},
     ui,
-    wire::sql,
+    wire::{caught::is_caught, sql},
 };
 
 mod act;
@@ -448,7 +448,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// A panic is a defect: it is reported whole, as far as somebody reads it, and says what it leaves behind.
+/// A panic is a defect: it is reported whole, as far as somebody reads it, and says what it leaves behind. That of a
+/// library which is caught is an error like others.
 fn report_panics() {
     let (panics, errors) = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
@@ -458,7 +459,9 @@ fn report_panics() {
         .into_hooks();
     // The library's own hook panics where it cannot write, and a panic within a panic ends the program.
     std::panic::set_hook(Box::new(move |info| {
-        let _ = output::tell(panics.panic_report(info));
+        if !is_caught() {
+            let _ = output::tell(panics.panic_report(info));
+        }
     }));
     // Another hook can only be there already if this is called twice.
     let _ = errors.install();

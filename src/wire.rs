@@ -4,6 +4,7 @@
 //! or the pod's own service account, builds the clients when they are first asked for, and puts transport errors into
 //! one sentence. It must never interpret what it carries.
 
+pub mod caught;
 mod connector;
 pub mod cost;
 mod credentials;

@@ -292,6 +292,40 @@ mod tests {
         assert_eq!((code, then), (0, 1), "{before}\n{told}");
     }
 
+    #[test]
+    fn objects_that_cannot_be_read_are_never_good_news() {
+        use crate::cluster::{Key, Observation, Seen};
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let whole = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
+        assert_eq!(line(&whole, &[]).0, 0);
+        let odd = |seen: &mut Snapshot| {
+            let why = "container php-fpm: memory: plenty is no quantity".into();
+            seen.observe(Observation::Deployment(Seen::Unreadable(Key::new("globex", "globex"), why)));
+        };
+        let mut seen = whole.clone();
+        odd(&mut seen);
+        let (code, told) = line(&seen, &[]);
+        assert_eq!(code, 1, "{told}");
+        assert!(told.starts_with("WARNING") && told.contains("globex/globex: container php-fpm"), "{told}");
+
+        let mut seen = sketch("node w1\nnode w2", now).expect("a sketch");
+        odd(&mut seen);
+        let (code, told) = line(&seen, &[]);
+        assert_eq!(code, 3, "{told}");
+        assert!(told.starts_with("UNKNOWN") && told.contains("no tenant could be read"), "{told}");
+
+        let mut seen = whole;
+        let pods = seen.pods.items.keys().cloned().map(|key| (key, "no status".into())).collect();
+        let gone: Vec<Key> = seen.pods.items.keys().cloned().collect();
+        gone.into_iter().for_each(|key| {
+            seen.observe(Observation::Pod(Seen::Gone(key)));
+        });
+        seen.observe(Observation::Pod(Seen::AllBut(Vec::new(), pods, now)));
+        let (code, told) = line(&seen, &[]);
+        assert_eq!(code, 3, "{told}");
+        assert!(told.contains("no pod of any tenant could be read"), "{told}");
+    }
+
     /// A run of that id as its journal, with what happened in it.
     fn journal(id: &str, approved: &crate::plan::Approved, events: &str) -> crate::cluster::Journal {
         use crate::cluster::{Journal, Key, Written};

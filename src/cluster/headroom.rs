@@ -237,9 +237,12 @@ fn long_ago(seen: &Snapshot, at: Timestamp) -> String {
     if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) }
 }
 
-/// That all memory in use was measured a while ago, where it was: `memory was measured 5 h ago: ...`.
+/// That all memory in use was measured a while ago, or nobody knows when: `memory was measured 5 h ago: ...`.
 pub fn measured_before(seen: &Snapshot) -> Option<String> {
     let Freshness::Stale { since, why } = &seen.usage.freshness else { return None };
+    if *since > seen.at {
+        return Some(format!("memory in use may be another by now: {why}"));
+    }
     let age = long_ago(seen, *since);
     Some(format!("memory was measured {age} ago, and may be another by now: {why}"))
 }

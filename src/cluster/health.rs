@@ -3,9 +3,13 @@
 use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Finding, PodState, Severity, Snapshot, Subject, Tenant, TenantName, WorkloadKind};
+use super::{
+    Finding, Key, PodState, Severity, Snapshot, Subject, Tenant, TenantName, Workload, WorkloadKey,
+    WorkloadKind,
+};
 
 /// How a tenant is. The worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -98,7 +102,10 @@ impl Snapshot {
     /// Whether it is short of ready pods only because more were asked for: all pods from before are ready, and the others
     /// are those that were made for it and start.
     pub fn grows(&self, tenant: &Tenant) -> bool {
-        let Some(scaled) = tenant.workload.scaled.filter(|_| tenant.unread == 0) else { return false };
+        if tenant.unread > 0 || tenant.ready() >= tenant.desired() {
+            return false;
+        }
+        let Some(scaled) = self.scaled(&tenant.workload) else { return false };
         let ready = tenant.ready();
         let numbered = tenant.workload.key.kind == WorkloadKind::StatefulSet;
         let number = |name: &str| name.rsplit('-').next().and_then(|n| n.parse::<u32>().ok());
@@ -116,11 +123,29 @@ impl Snapshot {
         let missing = tenant.desired().saturating_sub(tenant.active().count() as u32);
         let on_its_way = numbered || self.at.as_second() - scaled.as_second() <= AT_ONCE;
         ready > 0
-            && ready < tenant.desired()
             && !before.is_empty()
             && (missing == 0 || on_its_way)
             && tenant.workload.refused.is_none()
             && tenant.active().all(|pod| pod.ready || starts(pod))
+    }
+
+    /// When its replicas were last changed, as far as that is told.
+    ///
+    /// A write through `/scale`, as `kubectl scale` does, leaves no time. The controller of a Deployment follows within
+    /// moments, and its write of the ReplicaSet has one. It scales in a rollout too, but never one ReplicaSet alone.
+    pub(super) fn scaled(&self, workload: &Workload) -> Option<Timestamp> {
+        let WorkloadKey { kind, key } = &workload.key;
+        let deployment = *kind == WorkloadKind::Deployment && !workload.is_rolling();
+        let sets = self.replica_sets.items.range(Key::new(key.namespace.clone(), "")..);
+        let sets = sets.take_while(|(set, _)| deployment && set.namespace == key.namespace);
+        let of_it = sets.filter(|(_, set)| set.deployment.as_ref() == Some(&key.name));
+        let mut sets: Vec<_> = of_it.filter_map(|(_, set)| Some((set.scaled?, set.created))).collect();
+        sets.sort_unstable();
+        let last = sets.pop().filter(|(at, made)| {
+            let at_once = |other: &Timestamp| (at.as_second() - other.as_second()).abs() <= AT_ONCE;
+            !at_once(made) && !sets.last().is_some_and(|(other, _)| at_once(other))
+        });
+        workload.scaled.max(last.map(|(at, _)| at))
     }
 }
 
@@ -207,7 +232,7 @@ mod tests {
     fn each_tenant_is_in_one_state() {
         let text = "node w1\nnode w2\ntenant a 2 on w1x w2x\ntenant b 2 on w1 w2x\ntenant c 2 on w1 w1\n\
                     tenant d 2 on w1 w2\ntenant e 0";
-        let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
+        let seen = sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch");
         let all = Healths::of(&seen, &findings(&seen));
         assert_eq!(
             all,

@@ -464,7 +464,7 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
             self.freshness = if age < -MEASURED_WITHIN {
                 let why =
                     "the metrics API dates its measurements in the future: when they were made is not known";
-                Freshness::Stale { since: read, why: why.into() }
+                Freshness::Stale { since: newest, why: why.into() }
             } else if age <= MEASURED_WITHIN {
                 Freshness::Live { since: newest }
             } else {

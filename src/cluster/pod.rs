@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Labels, NodeName, PodSpec, Uid};
+use super::{Container, Key, Labels, NodeName, PodSpec, Uid};
 
 /// One pod, slim: only what is shown, planned with or waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,17 +228,19 @@ impl Pod {
     /// Why it is not ready, in its own words; `None`: it says nothing.
     pub fn why_not_ready(&self) -> Option<String> {
         let waits = || self.containers.iter().filter(|c| !c.ready);
-        // The others wait for their turn behind it, and give that as their reason.
-        let init = |c: &&ContainerStatus| {
-            let init = self.spec.init_containers.iter().any(|i| i.name == c.name && !i.sidecar);
-            init && c.reason.is_none() && c.running_since.is_some()
+        let runs = |c: &&ContainerStatus| {
+            self.init(c).is_some_and(|i| !i.sidecar) && c.reason.is_none() && c.running_since.is_some()
         };
-        if let Some(init) = waits().find(init).filter(|_| self.held_up.is_none()) {
+        if let Some(init) = waits().find(runs).filter(|_| self.held_up.is_none()) {
             return Some(format!("init container {} runs and does not end", init.name));
         }
-        let reason = waits().find_map(|c| Some((c, c.reason.as_deref()?)));
+        let reason = self.waits_for();
+        let name = reason.and_then(|(c, _)| {
+            let kind = if self.init(c)?.sidecar { "sidecar" } else { "init container" };
+            Some(format!("{kind} {}: ", c.name))
+        });
         let detail = self.held_up.as_deref();
-        match (reason, detail) {
+        let why = match (reason, detail) {
             (Some((_, reason)), Some(detail)) if detail.contains(reason) => Some(detail.to_owned()),
             (Some((_, reason)), Some(detail)) => Some(format!("{reason} ({detail})")),
             (Some((c, reason)), None) => {
@@ -253,7 +255,21 @@ impl Pod {
                 Some(end) => format!("{} runs and is not ready, after {}", c.name, end.reason),
                 None => format!("{} runs and is not ready", c.name),
             }),
-        }
+        };
+        why.map(|why| name.unwrap_or_default() + &why)
+    }
+
+    /// The container for which it waits, and why that is not ready; `None`: none gives a reason.
+    pub fn waits_for(&self) -> Option<(&ContainerStatus, &str)> {
+        let reasons =
+            self.containers.iter().filter(|c| !c.ready).filter_map(|c| Some((c, c.reason.as_deref()?)));
+        // The others wait for their turn behind an init container, and give that as their reason.
+        reasons.min_by_key(|(c, reason)| (*reason == "PodInitializing", self.init(c).is_none()))
+    }
+
+    /// The init container of that status.
+    fn init(&self, status: &ContainerStatus) -> Option<&Container> {
+        self.spec.init_containers.iter().find(|c| c.name == status.name)
     }
 
     /// Its `spec` as written: what is wished of it.

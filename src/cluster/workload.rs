@@ -31,7 +31,7 @@ pub struct Workload {
     /// `spec.replicas`, 1 when absent.
     pub desired: u32,
     /// When its replicas were last written (`metadata.managedFields`), where that is told: a writer's entry carries the time
-    /// of its last change.
+    /// of its last change, but not that of a writer through `/scale`.
     pub scaled: Option<Timestamp>,
     /// `spec.selector`.
     pub selector: Selector,
@@ -219,6 +219,10 @@ pub struct ReplicaSet {
     pub created: Timestamp,
     /// The image tags of its template, by container.
     pub images: Vec<(Arc<str>, Arc<str>)>,
+    /// When its Deployment's controller last wrote its `spec` or metadata (`metadata.managedFields`), which it does to scale
+    /// it. Not recorded.
+    #[serde(skip)]
+    pub scaled: Option<Timestamp>,
 }
 
 /// A Service: only what the scheduler's default spreading asks of it.

@@ -17,6 +17,7 @@ use crossterm::{
 };
 
 use super::terminal::{Terminal, erases_with_ground};
+use crate::wire::caught::is_caught;
 
 /// The backend of the cockpit's terminal.
 pub(super) type Backend = Terminal<Stdout>;
@@ -74,10 +75,14 @@ pub(super) fn leave() {
     let _ = terminal::disable_raw_mode();
 }
 
-/// A panic anywhere in the program ends it: with the terminal given back, the report on it, and exit code 1.
+/// A panic anywhere in the program ends it, unless it is caught: with the terminal given back, the report on it, and exit
+/// code 1.
 fn give_back_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        if is_caught() {
+            return;
+        }
         // Held to the end: a frame that another thread draws meanwhile would take the terminal again.
         let _nobody_draws = io::stdout().lock();
         leave();

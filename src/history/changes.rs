@@ -334,8 +334,7 @@ fn told(before: &Snapshot, after: &Snapshot, was: Option<&Pod>, is: Option<&Pod>
     match state {
         PodState::Ready => told.push((is.ready_since, Turn::Better, "is ready".into())),
         PodState::Failing => {
-            let reason = is.containers.iter().find_map(|container| container.reason.as_deref());
-            let why = is.held_up.as_deref().or(reason).map_or(String::new(), |why| format!(": {why}"));
+            let why = is.why_not_ready().map_or(String::new(), |why| format!(": {why}"));
             told.push((is.ready_since, Turn::Worse, format!("fails{why}")));
         }
         PodState::Unschedulable => {

@@ -2,7 +2,7 @@
 //!
 //! Read by `convert` and by nobody else; nothing here leaves it. Every field may be absent or `null`: what an absence
 //! means is decided in `convert`. `managedFields`, two fifths of a pod's text, are skipped except where they answer a
-//! question (who else writes a workload's `spec.replicas`).
+//! question (who else writes a workload's `spec.replicas`, and when they were last written).
 
 use std::{collections::BTreeMap, fmt};
 
@@ -317,7 +317,7 @@ slim! {
         conditions: Vec<Condition>,
     }
 
-    ReplicaSet { metadata: Meta, spec: ReplicaSetSpec }
+    ReplicaSet { metadata: OwnedMeta, spec: ReplicaSetSpec }
     ReplicaSetSpec { replicas: Option<i64>, selector: LabelSelector, template: ImagesTemplate }
     ImagesTemplate { spec: ImagesSpec }
     ImagesSpec { containers: Vec<Image> }

@@ -9,15 +9,11 @@
 //! version 2.7.1 dies of a lone semicolon.
 
 use std::{
-    any::Any,
     fmt, io,
-    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
-
-use futures::FutureExt;
 
 use mysql_async::{
     Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, ServerError, SslOpts, Value,
@@ -27,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 
 pub use super::failure::{Failure, Kind};
-use super::{cost, tunnel::Tunnel};
+use super::{caught::caught, cost, tunnel::Tunnel};
 
 /// How long a connection may take to come up, greeting and login included.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -105,7 +101,7 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let goodbye = self.0.take().map(Conn::disconnect);
+        let goodbye = self.0.take().map(|conn| caught(conn.disconnect()));
         match (goodbye, Handle::try_current()) {
             (Some(goodbye), Ok(runtime)) => {
                 runtime.spawn(async move {
@@ -128,12 +124,6 @@ pub async fn closed() {
         }
     };
     let _ = timeout(GOODBYE_WITHIN, all).await;
-}
-
-/// What a panic of the client library says.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason is given")
 }
 
 impl fmt::Debug for Sql {
@@ -194,9 +184,8 @@ impl Sql {
             Some(name) => cost::asked(name),
             None => cost::asked(&self.place()),
         }
-        let asked = AssertUnwindSafe(answer(conn.conn(), statement)).catch_unwind();
-        match timeout(ANSWER_WITHIN, asked).await {
-            Ok(Err(panic)) => Err(self.broken(&*panic)),
+        match timeout(ANSWER_WITHIN, caught(answer(conn.conn(), statement))).await {
+            Ok(Err(panic)) => Err(self.broken(&panic)),
             Ok(Ok(Ok(answer))) => {
                 self.conn = Some(conn);
                 Ok(answer)
@@ -215,9 +204,8 @@ impl Sql {
     }
 
     /// The client library does not know what to do with what it was told.
-    fn broken(&self, panic: &(dyn Any + Send)) -> Failure {
-        let text =
-            format!("{}: the client library fails on its answer: {}", self.place(), plain(words(panic)));
+    fn broken(&self, panic: &str) -> Failure {
+        let text = format!("{}: the client library fails on its answer: {}", self.place(), plain(panic));
         Failure { kind: Kind::Other, text }
     }
 
@@ -228,8 +216,8 @@ impl Sql {
             let text = format!("the certificate authority {} cannot be read: {e}", tls.ca.display());
             return Err(Failure { kind: Kind::Tls, text });
         }
-        match timeout(CONNECT_WITHIN, AssertUnwindSafe(Conn::new(self.opts())).catch_unwind()).await {
-            Ok(Err(panic)) => Err(self.broken(&*panic)),
+        match timeout(CONNECT_WITHIN, caught(Conn::new(self.opts()))).await {
+            Ok(Err(panic)) => Err(self.broken(&panic)),
             Ok(Ok(Ok(conn))) => {
                 self.connections += 1;
                 Ok(Open::new(conn))

@@ -381,9 +381,15 @@ fn measurements_are_as_old_as_the_newest_of_them() {
     let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
     assert_eq!(h.measured, Some(ago(300)));
     assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
-    // A clock that is ahead makes no measurement new.
+    // A clock that is ahead makes no measurement new: when it was made is not known.
     measure(&mut seen, ago(-600));
-    assert!(one(&seen).2.contains("in the future"), "{:?}", told(&seen));
+    let (_, severity, text) = one(&seen);
+    assert!(text.contains("in the future"), "{text}");
+    assert_eq!(severity, Severity::Warning, "it is no better known than an old one");
+    assert_eq!(finding(&findings(&seen), "source-lost").since, None);
+    let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
+    let notes = &h.notes;
+    assert!(notes.iter().any(|n| n.contains("in the future") && !n.contains("ago")), "{notes:?}");
     measure(&mut seen, now());
     assert!(seen.usage.freshness.is_live() && told(&seen).is_empty());
 }
@@ -832,6 +838,42 @@ fn an_init_container_that_does_not_end_is_named() {
 }
 
 #[test]
+fn an_init_container_that_does_not_start_is_named_with_its_reason() {
+    let told = |sidecar: bool, reason: &str, detail: Option<&str>| {
+        let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+        change(&mut seen, "acme", 1, |pod| {
+            starting(pod, Some("PodInitializing"));
+            pod.created = ago(120);
+            pod.held_up = detail.map(Into::into);
+            let mut spec = wheelhouse::cluster::PodSpec::clone(&pod.spec);
+            let init = |name: &str| wheelhouse::cluster::Container {
+                name: name.into(),
+                sidecar,
+                ..spec.containers[0].clone()
+            };
+            spec.init_containers = vec![init("migrate"), init("warm-up")].into();
+            pod.spec = Arc::new(spec);
+            for (name, reason) in [("migrate", reason), ("warm-up", "PodInitializing")] {
+                pod.containers.push(wheelhouse::cluster::ContainerStatus {
+                    name: name.into(),
+                    reason: Some(reason.into()),
+                    ..Default::default()
+                });
+            }
+        });
+        finding(&findings(&seen), "pods-failing").text.clone()
+    };
+    for reason in ["CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError"] {
+        assert_eq!(told(false, reason, None), format!("1 pod failing: init container migrate: {reason}"));
+    }
+    assert_eq!(
+        told(false, "CreateContainerConfigError", Some("secret \"keys\" not found")),
+        "1 pod failing: init container migrate: CreateContainerConfigError (secret \"keys\" not found)"
+    );
+    assert_eq!(told(true, "CrashLoopBackOff", None), "1 pod failing: sidecar migrate: CrashLoopBackOff");
+}
+
+#[test]
 fn a_node_that_is_being_deleted_is_told() {
     let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w1");
     let mut node = wheelhouse::cluster::Node::clone(seen.nodes.get(&NodeName::from("w2")).expect("a node"));
@@ -970,6 +1012,42 @@ fn a_tenant_that_grows_is_not_degraded() {
     let mut untold = growing();
     change_workload(&mut untold, "acme", |w| w.scaled = None);
     assert_eq!(one(&untold).1, Severity::Warning);
+}
+
+/// A write through `/scale` leaves no time: that of the ReplicaSet tells.
+#[test]
+fn a_tenant_that_was_scaled_through_the_subresource_grows_and_a_rollout_does_not() {
+    let scaled = now() - SignedDuration::from_secs(12);
+    let wrote = |seen: &mut Snapshot, name: &str, made: Timestamp, at: Timestamp| {
+        let mut set = seen.replica_sets.values().find(|s| s.deployment.as_deref() == Some("acme"));
+        let mut set = wheelhouse::cluster::ReplicaSet::clone(set.take().expect("its ReplicaSet"));
+        (set.created, set.scaled) = (made, Some(at));
+        if !name.is_empty() {
+            (set.key, set.uid, set.desired) = (Key::new("acme", name), name.into(), 0);
+        }
+        seen.observe(Observation::ReplicaSet(Seen::Put(set.key.clone(), set)));
+    };
+    let untimed = || {
+        let mut seen = growing();
+        change_workload(&mut seen, "acme", |w| w.scaled = None);
+        seen
+    };
+    let mut seen = untimed();
+    wrote(&mut seen, "", ago(2880), scaled);
+    wrote(&mut seen, "acme-before", ago(4000), ago(2880));
+    assert_eq!((one(&seen).1, health(&seen, "acme")), (Severity::Notice, Health::Ok));
+    assert_eq!(finding(&findings(&seen), "not-ready").since, Some(scaled));
+    // The last step of a rollout scales the one down and the other up.
+    wrote(&mut seen, "acme-before", ago(4000), scaled - SignedDuration::from_secs(1));
+    assert_eq!((one(&seen).1, health(&seen, "acme")), (Severity::Warning, Health::Degraded));
+    // It was only made.
+    let mut made = untimed();
+    wrote(&mut made, "", scaled, scaled);
+    assert_eq!(one(&made).1, Severity::Warning);
+    // It was scaled long before the pod that starts was made.
+    let mut replaced = untimed();
+    wrote(&mut replaced, "", ago(2880), ago(20));
+    assert_eq!(one(&replaced).1, Severity::Warning);
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod moves_guarded;
 mod nginx;
 mod output;
 mod package;
+mod panics;
 mod planning;
 mod port_forward;
 mod program;

@@ -269,6 +269,28 @@ fn what_is_old_says_how_old() {
 }
 
 #[test]
+fn that_tenants_were_ok_is_no_news_while_nothing_is_heard() {
+    let text = "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2\ntenant globex 2 on w2 w3";
+    for (refuses_us, said) in [(false, "✖ API silent 10s"), (true, "✖ credentials expired 10s")] {
+        for size in [(80, 24), (200, 50)] {
+            let mut c = Cockpit::of(text, size);
+            let header = |c: &mut Cockpit| c.text().lines().take(2).collect::<Vec<_>>().join("\n");
+            assert!(header(&mut c).contains("✓ 2 tenants ok"), "{}", header(&mut c));
+            let mut seen = night(text);
+            let since = now() - jiff::SignedDuration::from_secs(14);
+            seen.api.freshness = Freshness::Stale { since, why: "no answer".into() };
+            seen.api.refuses_us = refuses_us;
+            seen.pods.freshness = Freshness::Stale { since, why: "no answer".into() };
+            c.send(Msg::Observed(Arc::new(seen).into()));
+            let header = header(&mut c);
+            assert!(header.contains(said) && header.contains("2 tenants, ok 10s ago"), "{header}");
+            assert!(!header.contains('✓'), "{header}");
+            assert!(c.app.alarm().is_some(), "a second counts on the screen");
+        }
+    }
+}
+
+#[test]
 fn before_anything_is_seen_there_is_a_screen() {
     let mut seen = Snapshot::default();
     seen.api.context = "prod-eu".into();

@@ -297,9 +297,10 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
             // Never seen for want of a right: what needs no nodes is known all the same.
             ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
             ("nodes", Freshness::Missing { .. }) => Severity::Warning,
-            // What rests on old measurements is not known: that nothing is wrong with it is no good news.
+            // What rests on old measurements is not known: that nothing is wrong with it is no good news. Nor is it known
+            // when those were made that are dated in the future.
             ("pod metrics" | "node metrics", Freshness::Stale { since, .. })
-                if s.at.duration_since(*since) > OLD_METRICS =>
+                if s.at.duration_since(*since).abs() > OLD_METRICS =>
             {
                 Severity::Warning
             }
@@ -308,7 +309,7 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
         };
         let severity = sources.iter().map(severity).max().unwrap_or(Severity::Notice);
         let since = sources.iter().filter_map(|(_, freshness, _)| match freshness {
-            Freshness::Stale { since, .. } => Some(*since),
+            Freshness::Stale { since, .. } => Some(*since).filter(|since| *since <= s.at),
             _ => None,
         });
         let since = since.min();

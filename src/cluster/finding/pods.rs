@@ -172,7 +172,7 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
         let (n, start) = (desired - ready, if desired - ready == 1 { "starts" } else { "start" });
         let pods = count(n as usize, "pod");
         let text = format!("{ready} of {desired} ready: {pods} {start} after a scale-up");
-        return Some(found(Severity::Notice, text).since(t.workload.scaled).answer(Answer::Open));
+        return Some(found(Severity::Notice, text).since(s.scaled(&t.workload)).answer(Answer::Open));
     }
     let unknown = of(PodState::Unknown);
     let why = silence(&unknown).map_or(String::new(), |why| format!(": {} unknown, {why}", unknown.len()));

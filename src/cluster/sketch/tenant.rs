@@ -337,6 +337,7 @@ impl<'a> Line<'a> {
             revision: 1,
             created: world.now - SignedDuration::from_hours(48),
             images: vec![("php-fpm".into(), self.tag.into())],
+            scaled: None,
         }
     }
 }

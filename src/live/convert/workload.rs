@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Interner, Object, count, created, key_of, labels, named, pod};
+use jiff::Timestamp;
+
+use super::{Fault, Interner, Object, count, created, labels, named, pod};
 use crate::{
     cluster::{
         Counts, GitOps, Hints, Key, Mounted, Refused, ReplicaSet, Volume, VolumeSource, Workload,
@@ -71,8 +73,7 @@ fn workload(
     let of_one_template =
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
-    let scaled = meta.managed_fields.iter().filter(|m| m.fields.spec.replicas.is_some());
-    let scaled = scaled.filter_map(|m| m.time).max();
+    let scaled = scaled(&meta);
     let migration = meta.annotations.migrate.as_deref().map(|text| interner.text(text));
     let hints = hints(&meta.annotations, &spec.template.spec, interner);
     let failure = status.conditions.iter().find(|c| c.r#type == "ReplicaFailure" && c.status == "True");
@@ -142,7 +143,8 @@ pub(super) fn replica_set(
     interner: &mut Interner,
 ) -> Result<Object<Key, ReplicaSet>, Fault> {
     let slim::ReplicaSet { metadata: meta, spec } = slim;
-    let key = key_of(&meta, interner)?;
+    let key = super::key(&meta.namespace, &meta.name, interner)?;
+    let scaled = scaled(&meta);
     let owner = meta.owner_references.iter().find(|o| o.controller && o.kind == "Deployment");
     let images = spec.template.spec.containers.iter();
     let value = ReplicaSet {
@@ -154,8 +156,15 @@ pub(super) fn replica_set(
         revision: meta.annotations.revision.and_then(|r| r.parse().ok()).unwrap_or(0),
         created: created(meta.creation_timestamp)?,
         images: images.map(|c| (interner.text(&c.name), interner.text(image_tag(&c.image)))).collect(),
+        scaled,
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
+}
+
+/// When who holds `spec.replicas` last wrote.
+fn scaled(meta: &slim::OwnedMeta) -> Option<Timestamp> {
+    let writers = meta.managed_fields.iter().filter(|m| m.fields.spec.replicas.is_some());
+    writers.filter_map(|m| m.time).max()
 }
 
 /// What the annotations say, and the ConfigMaps among the volumes.

@@ -285,6 +285,7 @@ mod tests {
                     revision,
                     created: now,
                     images: Vec::new(),
+                    scaled: None,
                 };
                 seen.observe(Observation::ReplicaSet(Seen::Put(key, set)));
             }

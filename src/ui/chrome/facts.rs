@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use super::{glyph, places, role};
 use crate::{
-    cluster::{Database, Finding, Freshness, Headline, Health, Healths, Severity, Subject},
+    cluster::{Database, Finding, Freshness, Headline, Health, Healths, Severity, Snapshot, Subject},
     ui::{
         format,
         paint::{Pen, Piece, piece, wide},
@@ -98,6 +100,14 @@ fn tenants<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     let healths = Healths::of(seen, cx.findings);
     let total = format::count(healths.total, "tenant");
     let words = healths.words();
+    if words.is_empty()
+        && let Some(since) = lost(seen)
+    {
+        // That nothing was wrong then says nothing of now.
+        let age = cx.age(since);
+        let said = [format!("{total}, ok {age} ago"), format!("ok {age} ago")];
+        return said.map(|text| vec![piece(text, Role::Warn)]).into();
+    }
     if words.is_empty() && healths.total > 0 {
         return vec![vec![piece(format!("✓ {total} ok"), Role::Ok)]];
     }
@@ -142,6 +152,17 @@ fn tenants<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     }
     all.retain(|pieces| !pieces.is_empty());
     all
+}
+
+/// Since when it is not known how the tenants are; `None`: it is.
+fn lost(seen: &Snapshot) -> Option<Timestamp> {
+    let sources = [&seen.api.freshness, &seen.pods.freshness];
+    let workloads = [&seen.deployments.freshness, &seen.stateful_sets.freshness];
+    let since = |freshness: &Freshness| match freshness {
+        Freshness::Stale { since, .. } => Some(*since),
+        _ => None,
+    };
+    sources.into_iter().chain(workloads).filter_map(since).min()
 }
 
 /// How many letters a state has.

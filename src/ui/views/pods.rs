@@ -35,9 +35,8 @@ pub fn reason(pod: &Pod) -> Option<String> {
     if let Some(why) = &pod.unschedulable {
         return Some(why.to_string());
     }
-    let waiting = pod.containers.iter().find(|c| !c.ready && c.reason.is_some());
-    if let Some(c) = waiting {
-        return Some(format!("{}: {}", c.name, c.reason.as_deref().unwrap_or_default()));
+    if let Some((container, reason)) = pod.waits_for() {
+        return Some(format!("{}: {reason}", container.name));
     }
     let ended = pod.containers.iter().find_map(|c| Some((c, c.last_end.as_ref()?)))?;
     Some(format!("{}: last ended {} ({})", ended.0.name, ended.1.reason, ended.1.code))

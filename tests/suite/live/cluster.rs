@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use wheelhouse::{
     cluster::{Key, LogRange, LogSource, Snapshot, TenantName},
-    demo::{self, AccessRule, Cluster, On, Options, kind::Kind as Stored},
+    demo::{self, AccessRule, Cluster, On, Options, fields::Manager, kind::Kind as Stored},
     live::{
         Scope,
         convert::{
@@ -112,6 +112,30 @@ async fn the_embedded_cluster_is_seen_whole_and_followed() {
     // Each object came once: whatever changed was told by the watch.
     let lists = |path: &str| cluster.requests().iter().filter(|r| r.path.starts_with(path)).count();
     assert_eq!((lists("/api/v1/pods?limit=2500"), lists("/apis/apps/v1/deployments?limit=2500")), (1, 1));
+}
+
+/// The API server writes no time for it, as a real one.
+#[tokio::test]
+async fn what_is_scaled_through_its_subresource_grows() {
+    let cluster = world().await;
+    cluster.step(Duration::from_secs(60));
+    let mut seen = watched(&cluster).await;
+    let whole = is_true(&cluster);
+    let snapshot = seen.until("the world", |s| whole(s)).await;
+    let (name, key) = a_deployment(&snapshot);
+    let more = snapshot.tenants[&name].desired() + 1;
+    cluster.with_world(|world| {
+        let by = Manager::client("kubectl").through("scale");
+        world.store.write(Stored::DEPLOYMENT, &key.namespace, &key.name, &by, |object| {
+            object["spec"]["replicas"] = more.into();
+        })
+    });
+    cluster.step(Duration::from_secs(2));
+    let whole = is_true(&cluster);
+    let snapshot = seen.until("its new pod", |s| whole(s)).await;
+    let tenant = &snapshot.tenants[&name];
+    assert_eq!((tenant.workload.scaled, tenant.desired(), tenant.ready()), (None, more, more - 1));
+    assert!(snapshot.grows(tenant), "{tenant:#?}");
 }
 
 #[tokio::test]

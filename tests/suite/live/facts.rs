@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use wheelhouse::{
     cluster::{ClaimPhase, Cpu, Key, Memory, QuotaScope, VolumeSource},
-    live::convert::{Claims, Deployments, Interner, Kind, LimitRanges, Pods, Quotas, StatefulSets},
+    live::convert::{
+        Claims, Deployments, Interner, Kind, LimitRanges, Pods, Quotas, ReplicaSets, StatefulSets,
+    },
 };
 
 fn read<K: Kind>(object: &Value) -> K::Value {
@@ -164,6 +166,22 @@ fn a_volume_with_data_is_kept_and_the_pods_of_one_set_stay_alike() {
     let set = read::<StatefulSets>(&set);
     assert_eq!((set.claim_templates.len(), set.claims_go_when_scaled), (1, true));
     assert_eq!(set.template.volumes[0].source, VolumeSource::OwnClaim);
+}
+
+#[test]
+fn a_replica_set_says_when_it_was_scaled() {
+    let fields = |replicas: Value| {
+        json!({"manager": "kube-controller-manager", "operation": "Update",
+        "time": "2026-11-29T03:00:07Z", "fieldsV1": {"f:spec": replicas}})
+    };
+    let mut set =
+        json!({"metadata": meta("acme-1"), "spec": {"replicas": 2, "selector": {}, "template": {}}});
+    let status = json!({"manager": "kube-controller-manager", "operation": "Update", "subresource": "status",
+        "time": "2026-11-29T03:09:00Z", "fieldsV1": {"f:status": {"f:replicas": {}}}});
+    set["metadata"]["managedFields"] = json!([fields(json!({"f:replicas": {}})), status]);
+    assert_eq!(read::<ReplicaSets>(&set).scaled, "2026-11-29T03:00:07Z".parse().ok());
+    set["metadata"]["managedFields"] = json!([fields(json!({"f:selector": {}})), status]);
+    assert_eq!(read::<ReplicaSets>(&set).scaled, None);
 }
 
 #[test]

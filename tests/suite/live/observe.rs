@@ -438,6 +438,26 @@ async fn what_is_lost_is_as_old_whatever_this_machine_s_clock_says() {
     }
 }
 
+/// In real time: ages are by the clock of the machine.
+#[tokio::test]
+async fn an_outage_is_as_old_as_the_last_answer_and_not_as_its_discovery() {
+    let server = Server::default();
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pods", |s| s.pods.freshness.is_live() && s.api.freshness.is_live()).await;
+    for _ in 0..8 {
+        server.then("/version", Act::Hang);
+    }
+    let lost = seen.until("all is lost", |s| s.pods.freshness.trouble().is_some()).await;
+    for (name, freshness) in [("api", &lost.api.freshness), ("pods", &lost.pods.freshness)] {
+        let Freshness::Stale { since, .. } = freshness else { panic!("{name}: {freshness:?}") };
+        let age = lost.at.duration_since(*since).as_secs();
+        assert!(
+            (2..60).contains(&age),
+            "{name} is {age} s old: the last answer came before the one that is missed"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_pulse_makes_everything_old_though_no_connection_broke() {
     let server = Server::default();

@@ -545,6 +545,7 @@ impl From<JsonReplicaSet> for ReplicaSet {
             revision: 1,
             created: Timestamp::UNIX_EPOCH,
             images: Vec::new(),
+            scaled: None,
         }
     }
 }
