@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Difference, Downtime, Happened, Kind, State, Turn, differences, downtime};
@@ -36,6 +36,10 @@ pub struct Report {
     pub gaps: Vec<String>,
 }
 
+/// Actions are dated by the API server's clock, which says whole seconds and is heard late: they belong to a report though
+/// they seem to lie this far outside.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(2);
+
 impl Report {
     /// The report of what lies between two snapshots. `events` are in the order of time, `actions` in any.
     pub fn of(
@@ -48,7 +52,8 @@ impl Report {
         let (from, until) = (before.at, after.at);
         let within = |time: Timestamp| time >= from && time <= until;
         let events: Vec<_> = events.iter().filter(|event| within(event.time)).cloned().collect();
-        let mut actions: Vec<_> = actions.iter().filter(|acted| within(acted.time)).cloned().collect();
+        let about = |time: Timestamp| time >= from - CLOCKS && time <= until + CLOCKS;
+        let mut actions: Vec<_> = actions.iter().filter(|acted| about(acted.time)).cloned().collect();
         actions.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
         Self {
             cluster: after.api.context.to_string(),
@@ -223,13 +228,14 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
-    use crate::cluster::{
-        Observation, Seen,
-        platform::{Component, ComponentKey, ComponentKind, EdgeFacts, Facts},
-        sketch,
+    use crate::{
+        cluster::{
+            Observation, Seen,
+            platform::{Component, ComponentKey, ComponentKind, EdgeFacts, Facts},
+            sketch,
+        },
+        run::Came,
     };
 
     /// A cluster with an edge, which so many of four hosts have been asked for; `None`: it has not been looked at.
@@ -243,6 +249,31 @@ mod tests {
         });
         seen.observe(Observation::Platform(Seen::Put(edge.name.clone(), edge)));
         seen
+    }
+
+    #[test]
+    fn an_action_right_before_the_first_moment_belongs_to_it() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("a time");
+        let acted = |second: i64| Acted {
+            id: second.to_string(),
+            time: at(second),
+            operator: "alice@bastion".into(),
+            user: None,
+            about: "acme".into(),
+            what: "scaled".into(),
+            result: Came::Done,
+            text: String::new(),
+            reason: None,
+            kubectl: None,
+            sql: Vec::new(),
+            run: None,
+            campaign: None,
+            from: "audit",
+        };
+        let all = [-3, -1, 30, 61, 63].map(acted);
+        let report = Report::of(&seen(at(0), None), &seen(at(60), None), &[], &all, Vec::new());
+        let told: Vec<_> = report.actions.iter().map(|acted| acted.id.as_str()).collect();
+        assert_eq!(told, ["-1", "30", "61"]);
     }
 
     #[test]
