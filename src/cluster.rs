@@ -103,8 +103,8 @@ pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use outside::{
-    Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath, IngressTls,
-    NOT_INSTALLED, PortName, RouteParent, ServicePoint, ServicePort, Verdict,
+    Certificate, ConditionState, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath,
+    IngressTls, NOT_INSTALLED, PortName, RouteParent, ServicePoint, ServicePort,
 };
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
 pub use pool::{Mounted, Pool, PoolFiles};

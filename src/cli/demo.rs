@@ -16,7 +16,9 @@ use crate::{
     cockpit,
     config::{
         self, Address, Config, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql,
-        platform::{BaseUrl, Edge, HttpUrl, Place, Plain, Platform, Registry, RegistryName, UrlPath},
+        platform::{
+            BaseUrl, Edge, HttpUrl, PlainAddress, Platform, Registry, RegistryName, TlsAddress, UrlPath,
+        },
     },
     demo,
 };
@@ -153,15 +155,15 @@ fn point_around(
         files.push(ca.clone());
         let edge = |proxy: &demo::Proxy| Edge {
             name: proxy.name.clone(),
-            address: Place(address(&proxy.address)),
+            address: TlsAddress(address(&proxy.address)),
             stub_status: Some(HttpUrl { at: address(&proxy.status), path: UrlPath("/stub_status".into()) }),
             machine: None,
             workers: Some(EDGE_WORKERS),
             worker_connections: Some(EDGE_CONNECTIONS),
         };
         platform.edges = outside.edges.iter().map(edge).collect();
-        platform.floating = outside.floating.as_ref().map(|at| Place(address(at)));
-        platform.ingress_nodes = outside.nodes.iter().map(|(_, at)| Plain(address(at))).collect();
+        platform.floating = outside.floating.as_ref().map(|at| TlsAddress(address(at)));
+        platform.ingress_nodes = outside.nodes.iter().map(|(_, at)| PlainAddress(address(at))).collect();
         platform.ca = Some(ca.clone());
         if let Some(images) = &outside.registry {
             let password = beside(kubeconfig, ".registry-password");

@@ -41,7 +41,7 @@ pub(super) struct DoctorArgs {
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(super) enum Rating {
     /// It works.
     Ok,
     /// It is not there, and nothing is wrong with that.
@@ -57,7 +57,7 @@ pub(super) enum Verdict {
 pub(super) struct Found {
     /// `cluster`, `rights`, `metrics`, `database`, `platform`, `clock`, `proxy`, `terminal`, `machine`, `configuration`.
     area: &'static str,
-    verdict: Verdict,
+    verdict: Rating,
     /// One sentence.
     text: String,
     /// The line that mends it.
@@ -65,12 +65,12 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(area: &'static str, verdict: Verdict, text: impl Into<String>) -> Self {
+    fn new(area: &'static str, verdict: Rating, text: impl Into<String>) -> Self {
         Self { area, verdict, text: text.into(), mend: None }
     }
 
     fn ok(area: &'static str, text: impl Into<String>) -> Self {
-        Self::new(area, Verdict::Ok, text)
+        Self::new(area, Rating::Ok, text)
     }
 
     fn mend(self, line: impl Into<String>) -> Self {
@@ -114,7 +114,7 @@ pub(super) async fn run(common: &Common, args: DoctorArgs) -> Result<(), Failure
     let layers = session::layers(common)?;
     let mut found = vec![match layers.path() {
         Some(path) => Found::ok("configuration", format!("{} has no mistakes", path.display())),
-        None => Found::new("configuration", Verdict::Notice, "there is none: the defaults are in force")
+        None => Found::new("configuration", Rating::Notice, "there is none: the defaults are in force")
             .mend(format!("{} config init", super::name())),
     }];
     found.extend(terminal::checks());
@@ -131,7 +131,7 @@ pub(super) async fn run(common: &Common, args: DoctorArgs) -> Result<(), Failure
         Err(failure) => {
             let mend =
                 "kubectl version     # says whether another client gets through; `wheelhouse help cluster`";
-            found.push(Found::new("cluster", Verdict::Fails, failure.to_string()).mend(mend));
+            found.push(Found::new("cluster", Rating::Fails, failure.to_string()).mend(mend));
         }
     }
     found.push(proxy(&session));
@@ -160,7 +160,7 @@ fn tell(mut found: Vec<Found>, session: &Session, format: Format) -> Result<(), 
         "machine",
     ];
     found.sort_by_key(|it| ORDER.iter().position(|area| *area == it.area));
-    let fails = found.iter().filter(|it| it.verdict == Verdict::Fails).count();
+    let fails = found.iter().filter(|it| it.verdict == Rating::Fails).count();
     if format == Format::Json {
         let api = session.wire.cost();
         let endpoints = cost::queries().into_iter().map(|(name, queries)| (name, queries.into()));
@@ -181,10 +181,10 @@ fn text(found: &[Found], cost: &[String]) -> String {
     let mut text = String::new();
     for it in found {
         let mark = match it.verdict {
-            Verdict::Ok => "✓",
-            Verdict::Notice => "•",
-            Verdict::Warning => "▲",
-            Verdict::Fails => "✖",
+            Rating::Ok => "✓",
+            Rating::Notice => "•",
+            Rating::Warning => "▲",
+            Rating::Fails => "✖",
         };
         text += &format!("{mark} {:13} {}\n", it.area, table::plain(&it.text));
         if let Some(mend) = &it.mend {
@@ -196,7 +196,7 @@ fn text(found: &[Found], cost: &[String]) -> String {
         text += &format!("  {}\n", table::plain(line));
     }
     let of = |verdict| found.iter().filter(|it| it.verdict == verdict).count();
-    let (fails, warnings) = (of(Verdict::Fails), of(Verdict::Warning));
+    let (fails, warnings) = (of(Rating::Fails), of(Rating::Warning));
     text + &match fails {
         0 => format!("\nnothing fails, {}\n", count(warnings, "warning")),
         1 => format!("\n1 thing fails, {}\n", count(warnings, "warning")),
@@ -207,7 +207,7 @@ fn text(found: &[Found], cost: &[String]) -> String {
 /// The audit file can be written.
 fn machine() -> Found {
     let Ok(folder) = session::state_dir() else {
-        return Found::new("machine", Verdict::Fails, "no home folder is known: no run can be audited")
+        return Found::new("machine", Rating::Fails, "no home folder is known: no run can be audited")
             .mend("export XDG_STATE_HOME=$HOME/.local/state");
     };
     let file = folder.join("audit.jsonl");
@@ -215,7 +215,7 @@ fn machine() -> Found {
         .and_then(|()| std::fs::OpenOptions::new().append(true).create(true).open(&file));
     match tried {
         Ok(_) => Found::ok("machine", format!("what is done is written to {}", file.display())),
-        Err(e) => Found::new("machine", Verdict::Fails, format!("{} cannot be written: {e}", file.display()))
+        Err(e) => Found::new("machine", Rating::Fails, format!("{} cannot be written: {e}", file.display()))
             .mend(format!("ls -ld {}", folder.display())),
     }
 }
@@ -238,7 +238,7 @@ async fn rights(session: &Session, wanted: RbacRole) -> Vec<Found> {
             Ok(lacking) => lacking,
             Err(why) => {
                 let text = format!("your rights cannot be asked for: {why}");
-                found.push(Found::new("rights", Verdict::Warning, text));
+                found.push(Found::new("rights", Rating::Warning, text));
                 return found;
             }
         };
@@ -247,7 +247,7 @@ async fn rights(session: &Session, wanted: RbacRole) -> Vec<Found> {
             continue;
         }
         let counts = wanted.with_those_below().contains(&role);
-        let verdict = if counts { Verdict::Fails } else { Verdict::Notice };
+        let verdict = if counts { Rating::Fails } else { Rating::Notice };
         let mut whats: Vec<&str> = lacking.iter().map(|it| it.what).collect();
         whats.dedup();
         let first = &lacking[0].right;
@@ -276,7 +276,7 @@ fn sources(seen: &Snapshot) -> Vec<Found> {
             Freshness::Stale { why, .. } | Freshness::Missing { why } => why.to_string(),
         };
         measured &= !metrics;
-        let it = Found::new(area, Verdict::Warning, format!("{name}: {why}"));
+        let it = Found::new(area, Rating::Warning, format!("{name}: {why}"));
         found.push(if metrics {
             it.mend(
                 "kubectl apply -f https://github.com/kubernetes-sigs/metrics-server/releases/latest/download/components.yaml",
@@ -314,7 +314,7 @@ fn skewed(whose: &str, millis: i64, counts: bool) -> Found {
     let (seconds, way) = (millis.abs() / 1_000, if millis > 0 { "ahead of" } else { "behind" });
     let ages = if counts { "its ages are wrong by that" } else { "ages are told by the server's clock" };
     let text = format!("{whose} is {} {way} this machine: {ages}", span(seconds));
-    Found::new("clock", Verdict::Warning, text)
+    Found::new("clock", Rating::Warning, text)
         .mend("timedatectl set-ntp true     # on the one whose clock is wrong")
 }
 
@@ -326,7 +326,7 @@ mod tests {
     fn what_fails_is_told_with_the_line_that_mends_it() {
         let all = [
             Found::ok("cluster", "x"),
-            Found::new("rights", Verdict::Fails, "viewer: you lack it").mend("kubectl apply"),
+            Found::new("rights", Rating::Fails, "viewer: you lack it").mend("kubectl apply"),
             skewed("db1", -90_000, true),
         ];
         let told = text(&all, &["API server: 3 watches".into()]);

@@ -23,7 +23,7 @@ use crate::{
 use debrief::Debrief;
 use watch::Watch;
 
-pub use table::{DRILLS, Drill, Stage, Step};
+pub use table::{DRILLS, Drill, DrillStep, Stage};
 
 /// How large the world of a drill is.
 const TENANTS: usize = 12;

@@ -112,7 +112,7 @@ pub struct EndpointSlice {
 /// What a controller says of something: it holds, it does not (reason and message), or nothing is said of the present
 /// version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum ConditionState {
     /// Nothing is said of it.
     #[default]
     Unknown,
@@ -145,9 +145,9 @@ pub struct RouteParent {
     /// The listener, where one alone is asked for.
     pub section: Option<Arc<str>>,
     /// Whether the Gateway takes it up.
-    pub accepted: Verdict,
+    pub accepted: ConditionState,
     /// Whether all it refers to is there.
-    pub resolved: Verdict,
+    pub resolved: ConditionState,
 }
 
 /// A Gateway.
@@ -156,9 +156,9 @@ pub struct Gateway {
     /// Namespace and name.
     pub key: Key,
     /// Whether it is in force.
-    pub programmed: Verdict,
+    pub programmed: ConditionState,
     /// Its listeners: name, host, and whether what they refer to (the certificate) is there.
-    pub listeners: Vec<(Arc<str>, Option<Arc<str>>, Verdict)>,
+    pub listeners: Vec<(Arc<str>, Option<Arc<str>>, ConditionState)>,
 }
 
 /// A Certificate of cert-manager.

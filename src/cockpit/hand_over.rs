@@ -180,11 +180,11 @@ impl Drop for Keyboard {
 /// The way out of a command that answers no more, as in ssh: Enter, `~`, `.`.
 #[derive(Default)]
 struct Escapes {
-    at: Step,
+    at: EscapeState,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Step {
+enum EscapeState {
     /// At the beginning of a line.
     #[default]
     Begun,
@@ -200,17 +200,17 @@ impl Escapes {
         let mut kept = Vec::with_capacity(bytes.len() + 1);
         for byte in bytes.drain(..) {
             match (self.at, byte) {
-                (Step::Tilde, b'.') => return true,
-                (Step::Begun, b'~') => {
-                    self.at = Step::Tilde;
+                (EscapeState::Tilde, b'.') => return true,
+                (EscapeState::Begun, b'~') => {
+                    self.at = EscapeState::Tilde;
                     continue;
                 }
                 // Twice is once, as in ssh.
-                (Step::Tilde, b'~') => {}
-                (Step::Tilde, _) => kept.push(b'~'),
+                (EscapeState::Tilde, b'~') => {}
+                (EscapeState::Tilde, _) => kept.push(b'~'),
                 _ => {}
             }
-            self.at = if matches!(byte, b'\r' | b'\n') { Step::Begun } else { Step::Within };
+            self.at = if matches!(byte, b'\r' | b'\n') { EscapeState::Begun } else { EscapeState::Within };
             kept.push(byte);
         }
         *bytes = kept;

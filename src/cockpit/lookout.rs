@@ -65,9 +65,9 @@ pub fn listening(config: &Config) -> Scope {
     scope
 }
 
-type Told = watch::Receiver<Telling>;
+type Looking = watch::Receiver<Telling>;
 
-fn sharing(config: &Config, duty: watch::Receiver<Duty>) -> (Sharing, Told) {
+fn sharing(config: &Config, duty: watch::Receiver<Duty>) -> (Sharing, Looking) {
     let (tell, told) = watch::channel(Telling::Nothing);
     let place = Key::new(config.journal.namespace.as_str(), name(config));
     (Sharing { place, who: operator(config), session: session(), duty, tell }, told)

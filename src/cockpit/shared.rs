@@ -15,7 +15,7 @@ use crate::{
     live::{
         Scope,
         database::{Account, Configured, Password, ProxyTarget, logins},
-        platform::{Configured as Around, ReplicaServer, StorePlace, Stores},
+        platform::{Configured as Around, ReplicaServer, StoreAddress, Stores},
         registry::{AskedBy, ConfiguredRegistry, registries},
     },
     run::{
@@ -26,7 +26,7 @@ use crate::{
     wire::{
         Wire,
         cost::{self, ApiCost},
-        registry::Place,
+        registry::RegistryAddress,
         sql::Tls,
     },
 };
@@ -148,7 +148,7 @@ pub fn platform(config: &Config) -> Option<Around> {
 /// What holds data around the cluster.
 fn stores(config: &Config) -> Stores {
     let platform = &config.platform;
-    let place = |at: &config::Address, login: &config::Login| StorePlace {
+    let place = |at: &config::Address, login: &config::Login| StoreAddress {
         host: at.host.clone(),
         port: at.port,
         user: login.user.clone(),
@@ -159,7 +159,7 @@ fn stores(config: &Config) -> Stores {
         },
         tls: login.tls_ca.as_deref().map(|ca| Tls { ca: config::at_home(ca), name: login.tls_name.clone() }),
     };
-    let mut sentinels: BTreeMap<String, StorePlace> = BTreeMap::new();
+    let mut sentinels: BTreeMap<String, StoreAddress> = BTreeMap::new();
     for redis in &platform.redis {
         for at in &redis.sentinel {
             sentinels.entry(at.to_string()).or_insert_with(|| place(&at.0, &redis.login));
@@ -214,7 +214,7 @@ fn registry(of: &config::platform::Registry) -> Option<ConfiguredRegistry> {
     };
     let authority = of.ca.as_deref().map(config::at_home);
     let base = of.address.as_ref().map(ToString::to_string);
-    Some(ConfiguredRegistry { host, place: Place { base, authority }, by })
+    Some(ConfiguredRegistry { host, place: RegistryAddress { base, authority }, by })
 }
 
 fn account(login: &config::Login) -> Result<Account, String> {

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BadConfig, Config, file, mistake,
-    settings::{self, Place},
+    settings::{self, AtPath},
 };
 
 /// Where the value of a setting comes from.
@@ -192,7 +192,7 @@ pub(super) fn setting_table(setting: &str) -> Result<toml::Table, BadConfig> {
 pub(super) fn lay_over(below: &mut toml::Table, above: toml::Table, path: &[&str], by_parts: bool) {
     for (key, value) in above {
         let here: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
-        let merged = matches!(settings::at(&here), Some(Place::Section)) || by_parts && key != "password";
+        let merged = matches!(settings::at(&here), Some(AtPath::Section)) || by_parts && key != "password";
         match (below.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above)) if merged => {
                 lay_over(below, above, &here, by_parts);

@@ -13,7 +13,7 @@ use toml::{
 use super::{
     Config,
     sense::senseless,
-    settings::{self, BEFORE_THE_CONTEXT, CONTEXTS, Place},
+    settings::{self, AtPath, BEFORE_THE_CONTEXT, CONTEXTS},
 };
 use crate::cluster::{did_you_mean, near};
 
@@ -121,7 +121,7 @@ impl Reader<'_> {
                         format!("[{of}] cannot hold `{name}`: it stands before the first section, since it chooses the context"),
                     );
                 }
-                Some(Place::Section) => match value.get_ref().as_table() {
+                Some(AtPath::Section) => match value.get_ref().as_table() {
                     Some(inner) => self.section(inner, &path, context),
                     None => {
                         let message = format!(
@@ -131,7 +131,7 @@ impl Reader<'_> {
                         self.wrong(key.span().start, message);
                     }
                 },
-                Some(Place::Setting(_)) => self.setting(key.span().start, value, &path),
+                Some(AtPath::Setting(_)) => self.setting(key.span().start, value, &path),
                 None => {
                     let message = unknown(name, value.get_ref().is_table(), &path, context);
                     self.wrong(key.span().start, message);

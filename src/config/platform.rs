@@ -27,10 +27,10 @@ pub struct Platform {
     pub edges: Vec<Edge>,
     /// The address that clients come to, on one of the edges.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub floating: Option<Place>,
+    pub floating: Option<TlsAddress>,
     /// Where the ingress controller listens, without TLS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ingress_nodes: Vec<Plain>,
+    pub ingress_nodes: Vec<PlainAddress>,
     /// The port at which it listens on every node of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<Port>,
@@ -116,7 +116,7 @@ pub struct Edge {
     /// What it is called.
     pub name: String,
     /// Its own address.
-    pub address: Place,
+    pub address: TlsAddress,
     /// Where its `stub_status` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stub_status: Option<HttpUrl>,
@@ -133,11 +133,11 @@ pub struct Edge {
 
 /// `host:port`; the port is 443 where it is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(pub Address);
+pub struct TlsAddress(pub Address);
 
 /// `host:port` of what speaks no TLS; the port is 80 where it is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plain(pub Address);
+pub struct PlainAddress(pub Address);
 
 /// A path of a URL, such as `/robots.txt`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ fn with_port(text: &str, port: u16) -> Result<Address, String> {
     })
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for TlsAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -183,7 +183,7 @@ impl std::str::FromStr for Place {
     }
 }
 
-impl std::str::FromStr for Plain {
+impl std::str::FromStr for PlainAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -214,13 +214,13 @@ impl std::str::FromStr for HttpUrl {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for TlsAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::fmt::Display for Plain {
+impl std::fmt::Display for PlainAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
@@ -238,7 +238,7 @@ impl std::fmt::Display for HttpUrl {
     }
 }
 
-as_text!(Place, Plain, UrlPath, HttpUrl);
+as_text!(TlsAddress, PlainAddress, UrlPath, HttpUrl);
 
 impl<'de> Deserialize<'de> for Port {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

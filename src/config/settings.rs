@@ -448,7 +448,7 @@ members = [\"db1.production:3306\", \"db2.production:3306\", \"db3.production:33
 
 /// What stands at a path of the file.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub enum AtPath {
     /// A section, or what holds sections.
     Section,
     /// A setting.
@@ -456,18 +456,18 @@ pub enum Place {
 }
 
 /// What stands at a path of the file; `None`: nothing does.
-pub fn at(path: &[&str]) -> Option<Place> {
+pub fn at(path: &[&str]) -> Option<AtPath> {
     let whole = path.join(".");
     let inside = |section: &&Section| {
         section.name.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     if path.is_empty() || SECTIONS.iter().any(|section| inside(&section)) {
-        return Some(Place::Section);
+        return Some(AtPath::Section);
     }
     let (name, section) = path.split_last()?;
     let section = section.join(".");
     let settings = SECTIONS.iter().find(|s| s.name == section)?.settings;
-    settings.iter().find(|setting| setting.name == *name).map(Place::Setting)
+    settings.iter().find(|setting| setting.name == *name).map(AtPath::Setting)
 }
 
 /// The names that may stand in a section: its settings, and the sections below it.

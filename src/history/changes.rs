@@ -253,10 +253,10 @@ impl Between<'_> {
 }
 
 /// What is told of an object: since when by its own date, how it turned, in which words.
-type Told = (Option<Timestamp>, Turn, String);
+type Turned = (Option<Timestamp>, Turn, String);
 
 /// Whether an endpoint answers.
-fn answers(was: &Freshness, is: &Freshness, silent: Option<Timestamp>) -> Vec<Told> {
+fn answers(was: &Freshness, is: &Freshness, silent: Option<Timestamp>) -> Vec<Turned> {
     match (was.is_live(), is) {
         (true, Freshness::Stale { why, .. } | Freshness::Missing { why }) => {
             vec![(silent, Turn::Worse, format!("does not answer: {why}"))]
@@ -299,7 +299,7 @@ fn tenant(was: &Tenant, is: &Tenant, container: &str) -> Vec<(Turn, String)> {
 }
 
 /// What is told of a pod.
-fn told(before: &Snapshot, after: &Snapshot, was: Option<&Pod>, is: Option<&Pod>) -> Vec<Told> {
+fn told(before: &Snapshot, after: &Snapshot, was: Option<&Pod>, is: Option<&Pod>) -> Vec<Turned> {
     let (was, is) = match (was, is) {
         (None, Some(is)) => {
             let place = is.node.as_ref().map_or(String::new(), |node| format!(" on {node}"));

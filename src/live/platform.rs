@@ -32,7 +32,7 @@ use crate::{
     },
     wire::Wire,
 };
-pub use endpoint::Place as StorePlace;
+pub use endpoint::StoreAddress;
 use endpoint::known_of;
 use poller::Poller;
 pub(super) use shared::News;

@@ -11,7 +11,7 @@ use crate::{
     cluster::Key,
     wire::{
         Wire,
-        registry::{Lacking, Login, Place, Registries, pull_logins},
+        registry::{Lacking, Login, Registries, RegistryAddress, pull_logins},
     },
 };
 
@@ -24,7 +24,7 @@ pub struct ConfiguredRegistry {
     /// Its name in the references of images, with its port.
     pub host: String,
     /// Where it is asked, and who vouches for it.
-    pub place: Place,
+    pub place: RegistryAddress,
     /// Who asks.
     pub by: AskedBy,
 }

@@ -28,7 +28,7 @@ use super::{
     Access, Entry, Event, JournalPlace, Outcome, Run,
     decide::{Decision, Facts, Leaving, decide},
     journal,
-    lease::{Leases, Standing},
+    lease::{LeaseStanding, Leases},
     local::LocalJournal,
     perform::{Failure, Writer},
     session::{self, Held, PATIENCE, asked, insist},
@@ -208,7 +208,7 @@ impl Driver {
             && run.leaving.is_none()
             && !run.holds()
             && borrowed()
-            && !matches!(session.leases.standing(), Standing::Lost(_))
+            && !matches!(session.leases.standing(), LeaseStanding::Lost(_))
     }
 
     /// The leases of all that the plan is about and that is not through, in the order of their names, so that two sessions that want the same
@@ -358,9 +358,9 @@ impl Driver {
     async fn hold(&mut self, session: &Session<'_>) -> Result<(), Stop> {
         loop {
             match session.leases.standing() {
-                Standing::Good => return Ok(()),
-                Standing::Lost(why) => return Err(Stop::Pause(self.current(), why)),
-                Standing::Late(why) => {
+                LeaseStanding::Good => return Ok(()),
+                LeaseStanding::Lost(why) => return Err(Stop::Pause(self.current(), why)),
+                LeaseStanding::Late(why) => {
                     self.say(Some(why.clone()));
                     tokio::select! {
                         () = session.leases.changed() => {}

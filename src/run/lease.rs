@@ -44,7 +44,7 @@ pub(super) enum Take {
 
 /// Whether the leases are good for writing.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Standing {
+pub(super) enum LeaseStanding {
     /// All are.
     Good,
     /// One could not be renewed in time; nobody else is known to have it.
@@ -127,20 +127,20 @@ impl Leases {
     }
 
     /// Whether they are good for writing at this moment.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> LeaseStanding {
         if let Some(lost) = self.news.borrow().clone() {
-            return Standing::Lost(lost);
+            return LeaseStanding::Lost(lost);
         }
         let kept = self.kept.lock().expect("nothing panics while it holds this lock");
         let good = Duration::from_secs(self.seconds.unsigned_abs().into()) * 2 / 3;
         match kept.iter().find(|k| k.marked.age() >= good) {
             Some(late) => {
                 let (name, ago) = (name_of(&late.lease), late.marked.age().as_secs());
-                Standing::Late(format!(
+                LeaseStanding::Late(format!(
                     "the lease {name} was last renewed {ago} s ago: nothing is written until it is"
                 ))
             }
-            None => Standing::Good,
+            None => LeaseStanding::Good,
         }
     }
 
@@ -155,7 +155,8 @@ impl Leases {
     pub(super) async fn keep(&self) {
         let third = Duration::from_secs(self.seconds.unsigned_abs().into()) / 3;
         loop {
-            tokio::time::sleep(if self.standing() == Standing::Good { third } else { third.min(SOON) }).await;
+            tokio::time::sleep(if self.standing() == LeaseStanding::Good { third } else { third.min(SOON) })
+                .await;
             let kept = self.kept.lock().expect("nothing panics while it holds this lock").clone();
             let renewals =
                 stream::iter(kept.into_iter().map(|k| self.renew(k.lease))).buffer_unordered(AT_ONCE);

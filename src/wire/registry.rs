@@ -82,7 +82,7 @@ pub enum Alive {
 
 /// Where a registry is asked, and whom its certificate has to be issued by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct RegistryAddress {
     /// `https://10.0.0.7:5000`, where it is not asked under its own name.
     pub base: Option<String>,
     /// Certificates in PEM; otherwise those of this machine.
@@ -109,7 +109,7 @@ pub struct Registries {
 
 struct Configured {
     host: String,
-    place: Place,
+    place: RegistryAddress,
     login: Box<Look>,
 }
 
@@ -131,7 +131,7 @@ impl Registries {
     /// The registry of that name and port. `login` looks up who asks, given the namespace and the image.
     pub fn new(
         host: String,
-        place: Place,
+        place: RegistryAddress,
         login: impl Fn(String, String) -> BoxFuture<'static, Result<Vec<Login>, Lacking>> + Send + Sync + 'static,
     ) -> Self {
         Self { configured: Some(Arc::new(Configured { host, place, login: Box::new(login) })), memory: None }
@@ -171,7 +171,7 @@ impl Registries {
     fn way(&self, named: &Named, by: Result<Vec<Login>, Lacking>) -> Result<Way, Stop> {
         match self.of(named) {
             Some(known) => Way::to(named, &known.place, by),
-            None => Way::to(named, &Place::default(), by),
+            None => Way::to(named, &RegistryAddress::default(), by),
         }
     }
 

@@ -9,7 +9,7 @@ use wheelhouse::{
     demo::{Cluster, Kind, Options, Outside, Scenario},
     live::edge::served,
     wire::{
-        registry::{Alive, Answer, Lacking, Login, Place, Registries, pull_logins},
+        registry::{Alive, Answer, Lacking, Login, Registries, RegistryAddress, pull_logins},
         request,
         tls::Roots,
     },
@@ -118,8 +118,10 @@ async fn the_registry_of_the_world_is_asked_with_the_pull_secret_of_the_tenant()
         secret["data"][".dockerconfigjson"].as_str().unwrap_or_default().to_owned()
     });
     let secret = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, secret).expect("base64");
-    let place =
-        Place { base: Some(format!("https://{}", images.address)), authority: Some(file.path().to_owned()) };
+    let place = RegistryAddress {
+        base: Some(format!("https://{}", images.address)),
+        authority: Some(file.path().to_owned()),
+    };
     let by = |login: fn(&[u8], String) -> Result<Vec<Login>, Lacking>| {
         let secret = secret.clone();
         Registries::new(images.name.into(), place.clone(), move |_, image| {

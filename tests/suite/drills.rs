@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use serde_json::Value;
 use wheelhouse::{
-    cli::drill::{DRILLS, Drill, Step},
+    cli::drill::{DRILLS, Drill, DrillStep},
     cluster::{Snapshot, Tenant, findings},
     demo::Options,
     history::{Happened, Kind, Report, changes, of_runs},
@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_secs(20);
 /// Presses the keys of each step when that is on the screen which it waits for. A yes that comes as fast as no person is, or
 /// to a plan that has changed meanwhile, is none: it is said again while it is asked for. So is a key that led to nothing, and
 /// once a command.
-fn press(terminal: &mut Terminal, steps: &[Step]) {
+fn press(terminal: &mut Terminal, steps: &[DrillStep]) {
     let mut commands = 0..1;
     for (at, step) in steps.iter().enumerate() {
         terminal.wait_for(step.see);

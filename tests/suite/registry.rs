@@ -13,7 +13,7 @@ use std::{
 
 use futures::FutureExt;
 use serde_json::json;
-use wheelhouse::wire::registry::{Alive, Answer, Found, Login, Place, Registries};
+use wheelhouse::wire::registry::{Alive, Answer, Found, Login, Registries, RegistryAddress};
 
 use crate::{program::PATIENCE, reach::served::Authority};
 
@@ -132,7 +132,7 @@ impl Registry {
     }
 
     fn asked(&self, logins: &'static [(&'static str, &'static str)]) -> Registries {
-        let place = Place {
+        let place = RegistryAddress {
             base: Some(format!("https://{}", self.at)),
             authority: Some(self.authority.file.clone()),
         };
@@ -173,8 +173,10 @@ async fn a_real_registry_tells_what_it_has_and_to_whom() {
     assert_eq!(several.alive(&one, "acme").await, Alive::Yes);
     assert_eq!(several.ask(&one, None, "acme").await, has(&index));
     let stranger = Authority::new();
-    let place =
-        Place { base: Some(format!("https://{}", registry.at)), authority: Some(stranger.file.clone()) };
+    let place = RegistryAddress {
+        base: Some(format!("https://{}", registry.at)),
+        authority: Some(stranger.file.clone()),
+    };
     let strange = Registries::new(HOST.into(), place, |_, _| async { Ok(Vec::new()) }.boxed());
     let answer = strange.alive(&one, "acme").await;
     assert!(matches!(&answer, Alive::No(why) if why.contains("certificate")), "{answer:?}");

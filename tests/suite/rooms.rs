@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use regex::Regex;
+
 /// Room, what it may import, and why.
 const ROOMS: &[(&str, &[&str], &str)] = &[
     ("cluster", &[], "the cluster is a value: it knows nobody"),
@@ -425,6 +427,20 @@ fn colours_are_named_in_the_theme_only() {
         .map(|(file, ..)| format!("src/{file} names a colour: ask the theme for a role"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The words that lie nearest each stand for one type.
+#[test]
+fn the_commonest_words_are_names_of_one_type_each() {
+    for name in ["Place", "Told", "Step", "Verdict", "Standing", "Endpoint"] {
+        let declared = Regex::new(&format!(r"(struct|enum|type) {name}")).expect("an expression");
+        let of_it: Vec<_> = files()
+            .into_iter()
+            .filter(|(_, room, code)| room != "demo" && declared.is_match(code))
+            .map(|(file, ..)| file)
+            .collect();
+        assert!(of_it.len() <= 1, "{name} stands for several types: {of_it:?}");
+    }
 }
 
 /// One thing has one name: what was said once and is said otherwise now does not come back.

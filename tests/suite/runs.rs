@@ -209,6 +209,27 @@ fn somebody_elses_change_pauses_the_run_and_stays() {
     assert_eq!(runs(&seen).remove(0).run.entries, run.entries, "nothing is written");
 }
 
+#[test]
+fn a_run_whose_change_somebody_took_back_is_only_closed() {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let before = ground.replicas("acme");
+    let plan = alice.plan("acme", 1);
+    ground.cordon(true);
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    ground.drive_until(&alice, &mut handle, settling);
+    ground.set_replicas("acme", before);
+    let run = ground.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Paused, "{}", text(&run));
+    let seen = alice.until("the pause", |s| {
+        s.leases.values().all(|lease| lease.holder.is_none())
+            && runs(s).first().is_some_and(|known| known.run.state == RunState::Paused)
+    });
+    let offers = runs(&seen).remove(0).offers(&seen);
+    assert!(offers.undo.as_ref().is_err_and(|why| why.contains("is left to take back")), "{:?}", offers.undo);
+    assert!(offers.resume.is_err() && offers.give_up == Ok(()), "{:?}", offers.resume);
+}
+
 /// A command that fails, and its sentence.
 fn told(kubeconfig: &str, arguments: &[&str]) -> String {
     let home = Home::new();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Found, Verdict, skewed};
+use super::{Found, Rating, skewed};
 use crate::{
     cli::session::Session,
     cluster::{Snapshot, findings},
@@ -21,7 +21,7 @@ pub(super) async fn checks(session: &Session, seen: &Snapshot) -> Vec<Found> {
     let Some(configured) = cockpit::database(&session.config) else {
         let text = "none is configured: nothing is known of members and proxies";
         return vec![
-            Found::new("database", Verdict::Notice, text)
+            Found::new("database", Rating::Notice, text)
                 .mend(format!("{} help database", crate::cli::name())),
         ];
     };
@@ -30,19 +30,19 @@ pub(super) async fn checks(session: &Session, seen: &Snapshot) -> Vec<Found> {
     for member in seen.galera.values() {
         match member.link.trouble() {
             None => members.push(member.name.to_string()),
-            Some(why) => found.push(Found::new("database", Verdict::Fails, why)),
+            Some(why) => found.push(Found::new("database", Rating::Fails, why)),
         }
     }
     for proxy in seen.proxies.values() {
         match proxy.link.trouble() {
             None => proxies.push(proxy.name.to_string()),
-            Some(why) => found.push(Found::new("database", Verdict::Fails, why)),
+            Some(why) => found.push(Found::new("database", Rating::Fails, why)),
         }
     }
     for finding in findings(seen).into_iter().filter(|finding| OF_SEEING.contains(&finding.rule)) {
         let known = found.iter().any(|it| it.text == finding.text || finding.text.contains(&it.text));
         if !known {
-            let it = Found::new("database", Verdict::Warning, finding.text);
+            let it = Found::new("database", Rating::Warning, finding.text);
             found.push(match finding.remedy {
                 Some(remedy) => it.mend(remedy),
                 None => it,
@@ -61,7 +61,7 @@ pub(super) async fn checks(session: &Session, seen: &Snapshot) -> Vec<Found> {
 async fn acts(session: &Session, logins: Logins, members: &[String], proxies: &[String]) -> Vec<Found> {
     let answers = match rights::of_database(&session.wire, logins, members, proxies).await {
         Ok(answers) => answers,
-        Err(why) => return vec![Found::new("database", Verdict::Warning, why)],
+        Err(why) => return vec![Found::new("database", Rating::Warning, why)],
     };
     let told = |(endpoint, may): (DatabaseEndpoint, Result<(), String>)| {
         let (what, without) = match endpoint {
@@ -77,7 +77,7 @@ async fn acts(session: &Session, logins: Logins, members: &[String], proxies: &[
                     }
                     None => (why, None),
                 };
-                let it = Found::new("database", Verdict::Notice, format!("{text}: {without}"));
+                let it = Found::new("database", Rating::Notice, format!("{text}: {without}"));
                 Found { mend, ..it }
             }
         }

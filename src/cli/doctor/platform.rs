@@ -1,6 +1,6 @@
 //! Who looks at the platform around: one cockpit for all, or each by itself, and what keeps this one from it.
 
-use super::{Found, Verdict};
+use super::{Found, Rating};
 use crate::{
     cli::session::Session,
     cluster::{
@@ -25,12 +25,12 @@ pub(super) async fn shared(session: &Session, seen: &Snapshot) -> Vec<Found> {
             None => Found::ok("platform", "a cockpit of yours may look at it for all that look at the same"),
             Some(why) => {
                 let text = format!("a cockpit of yours looks at it for itself alone: {why}");
-                Found::new("platform", Verdict::Notice, text)
+                Found::new("platform", Rating::Notice, text)
             }
         },
         Ok(Some(why)) => {
             let text = format!("a cockpit of yours never looks at it for all: {why}");
-            let it = Found::new("platform", Verdict::Notice, text);
+            let it = Found::new("platform", Rating::Notice, text);
             match why.contains("right") {
                 true => {
                     it.mend(format!("{} rbac operator --user NAME | kubectl apply -f -", crate::cli::name()))
@@ -38,7 +38,7 @@ pub(super) async fn shared(session: &Session, seen: &Snapshot) -> Vec<Found> {
                 false => it,
             }
         }
-        Err(why) => Found::new("platform", Verdict::Warning, format!("who looks at it is not known: {why}")),
+        Err(why) => Found::new("platform", Rating::Warning, format!("who looks at it is not known: {why}")),
     });
     found
 }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::{Found, Verdict};
+use super::{Found, Rating};
 use crate::{cockpit, ui::Depth};
 
 /// The size the screens are made for.
@@ -21,28 +21,26 @@ fn judged(variable: &dyn Fn(&str) -> Option<String>, size: Option<(u16, u16)>, a
     let depth =
         Depth::detect(variable("NO_COLOR").as_deref(), variable("COLORTERM").as_deref(), term.as_deref());
     let mut found = vec![match term.as_deref() {
-        None => Found::new("terminal", Verdict::Warning, "TERM is not set: no colours are shown")
+        None => Found::new("terminal", Rating::Warning, "TERM is not set: no colours are shown")
             .mend("export TERM=xterm-256color"),
-        Some("dumb") => Found::new(
-            "terminal",
-            Verdict::Warning,
-            "TERM=dumb: the status is told in lines, without screens",
-        )
-        .mend("export TERM=xterm-256color"),
+        Some("dumb") => {
+            Found::new("terminal", Rating::Warning, "TERM=dumb: the status is told in lines, without screens")
+                .mend("export TERM=xterm-256color")
+        }
         Some(term) => Found::ok("terminal", format!("TERM={term}: {}", colours(depth))),
     }];
     found.push(match ascii {
         false => Found::ok("terminal", "the locale is UTF-8"),
-        true => Found::new("terminal", Verdict::Notice, "the locale is not UTF-8: all signs are ASCII")
+        true => Found::new("terminal", Rating::Notice, "the locale is not UTF-8: all signs are ASCII")
             .mend("export LC_ALL=C.UTF-8"),
     });
     match size {
         None => {
-            found.push(Found::new("terminal", Verdict::Notice, "there is none here: its size is not known"))
+            found.push(Found::new("terminal", Rating::Notice, "there is none here: its size is not known"))
         }
         Some((columns, rows)) if columns < ROOM.0 || rows < ROOM.1 => {
             let text = format!("{columns}x{rows}: less is shown than at {}x{}", ROOM.0, ROOM.1);
-            found.push(Found::new("terminal", Verdict::Notice, text));
+            found.push(Found::new("terminal", Rating::Notice, text));
         }
         Some((columns, rows)) => found.push(Found::ok("terminal", format!("{columns}x{rows}"))),
     }
@@ -63,20 +61,20 @@ fn colours(depth: Depth) -> &'static str {
 fn clipboard(variable: &dyn Fn(&str) -> Option<String>) -> Found {
     let text = |of: &str| format!("copying (OSC 52) passes {of}, where that lets it through");
     if variable("TMUX").is_some() {
-        return Found::new("terminal", Verdict::Notice, text("tmux")).mend("tmux set -g set-clipboard on");
+        return Found::new("terminal", Rating::Notice, text("tmux")).mend("tmux set -g set-clipboard on");
     }
     if variable("STY").is_some() {
         let text =
             "copying (OSC 52) does not reach the clipboard through screen: use tmux, or mark with the mouse";
-        return Found::new("terminal", Verdict::Notice, text);
+        return Found::new("terminal", Rating::Notice, text);
     }
     if variable("VTE_VERSION").and_then(|v| v.parse::<u32>().ok()).is_some_and(|version| version < 7_600) {
         let text = "copying (OSC 52) does not reach the clipboard: this version of VTE (GNOME Terminal) does not know it";
-        return Found::new("terminal", Verdict::Notice, text);
+        return Found::new("terminal", Rating::Notice, text);
     }
     Found::new(
         "terminal",
-        Verdict::Notice,
+        Rating::Notice,
         "copying (OSC 52) reaches the clipboard where the terminal allows it",
     )
 }

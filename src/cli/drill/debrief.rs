@@ -60,7 +60,7 @@ struct TurnedAway {
 /// The way that is known to lead to the end.
 #[derive(Debug, Serialize)]
 struct Shortest {
-    steps: Vec<Told>,
+    steps: Vec<KeysOfStep>,
     /// How long it took when it was measured.
     seconds: u32,
     /// How long these very changes would have taken, begun at the moment the incident was known.
@@ -68,7 +68,7 @@ struct Shortest {
 }
 
 #[derive(Debug, Serialize)]
-struct Told {
+struct KeysOfStep {
     keys: String,
     what: &'static str,
 }
@@ -139,7 +139,7 @@ impl Debrief {
                 steps: drill
                     .model
                     .iter()
-                    .map(|step| Told { keys: keys(step.keys), what: step.what })
+                    .map(|step| KeysOfStep { keys: keys(step.keys), what: step.what })
                     .collect(),
                 seconds: drill.reference,
                 at_once,

@@ -32,7 +32,7 @@ pub struct Drill {
     /// It is over after so many minutes of the world's time.
     pub minutes: u32,
     /// The keys that solve it, for tests and for the end report.
-    pub model: &'static [Step],
+    pub model: &'static [DrillStep],
     /// World seconds from its begin to its end with these keys, as they were measured.
     pub reference: u32,
 }
@@ -58,7 +58,7 @@ pub struct Stage {
 }
 
 /// A step of the way that is known to lead to the end.
-pub struct Step {
+pub struct DrillStep {
     /// What is on the screen then.
     pub see: &'static str,
     /// The keys, as a terminal sends them.
@@ -67,8 +67,8 @@ pub struct Step {
     pub what: &'static str,
 }
 
-const fn step(see: &'static str, keys: &'static str, what: &'static str) -> Step {
-    Step { see, keys, what }
+const fn step(see: &'static str, keys: &'static str, what: &'static str) -> DrillStep {
+    DrillStep { see, keys, what }
 }
 
 fn nothing(_: &Site<'_>, _: i64, _: &str) -> Option<String> {

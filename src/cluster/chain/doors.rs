@@ -55,7 +55,7 @@ pub(super) struct Claim {
 }
 
 /// Host, path, and whether the path is exact.
-type Place = (Arc<str>, Arc<str>, bool);
+type PathOfHost = (Arc<str>, Arc<str>, bool);
 
 /// The host as it is shown: what stands for every host is `*`.
 pub(super) fn shown(host: &Arc<str>) -> Arc<str> {
@@ -74,7 +74,7 @@ fn hosts_of_listeners(seen: &Snapshot, parent: &RouteParent) -> Vec<Arc<str>> {
 #[derive(Debug, Default)]
 pub struct Outside {
     doors: HashMap<TenantName, Vec<Door>>,
-    claims: HashMap<Place, Vec<Claim>>,
+    claims: HashMap<PathOfHost, Vec<Claim>>,
     /// By namespace and Secret.
     certificates: HashMap<Key, Arc<Certificate>>,
     /// By Ingress.
@@ -288,7 +288,7 @@ impl Outside {
         self.claims.values_mut().for_each(Vec::shrink_to_fit);
     }
 
-    fn claim(&mut self, place: Place, claim: Claim) {
+    fn claim(&mut self, place: PathOfHost, claim: Claim) {
         let all = self.claims.entry(place).or_default();
         // The paths of an object come one after another.
         if all.last().is_none_or(|last| last.by != claim.by) {

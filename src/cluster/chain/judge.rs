@@ -13,8 +13,8 @@ use super::{
     said::{CERTIFICATE, CLAIMED_TWICE, Holds, NO_CLASS, Said, UNREACHABLE},
 };
 use crate::cluster::{
-    Certificate, ClaimPhase, Database, Ingress, IngressClass, Key, LinkState, PortName, RouteParent, Service,
-    ServicePoint, Snapshot, Tenant, TenantName, Term, Verdict,
+    Certificate, ClaimPhase, ConditionState, Database, Ingress, IngressClass, Key, LinkState, PortName,
+    RouteParent, Service, ServicePoint, Snapshot, Tenant, TenantName, Term,
     term::covers,
     words::{age, count},
 };
@@ -369,44 +369,44 @@ fn gateways(seen: &Snapshot, door: &Door, said: &mut Said) {
     let httproute = format!("httproute {}", route.key.name);
     // One Gateway that serves it is enough.
     let serves = |parent: &&RouteParent| {
-        parent.accepted == Verdict::Holds && !matches!(parent.resolved, Verdict::Fails(_))
+        parent.accepted == ConditionState::Holds && !matches!(parent.resolved, ConditionState::Fails(_))
     };
     // One that has not judged it yet may.
     let open = |parent: &&RouteParent| {
-        parent.accepted == Verdict::Unknown && !matches!(parent.resolved, Verdict::Fails(_))
+        parent.accepted == ConditionState::Unknown && !matches!(parent.resolved, ConditionState::Fails(_))
     };
     let parents = || route.parents.iter();
     let parent = parents().find(serves).or_else(|| parents().find(open)).unwrap_or(first);
     let gateway = &parent.gateway;
     match (&parent.accepted, &parent.resolved) {
-        (Verdict::Fails(why), _) => {
+        (ConditionState::Fails(why), _) => {
             let text = format!("Gateway {gateway} does not accept it: {why}");
             return said.end(Part::Class, text).mend(look(&httproute));
         }
         // It is said of the whole route: the others of its backends may be whole.
-        (_, Verdict::Fails(why)) => {
+        (_, ConditionState::Fails(why)) => {
             let text = format!("not all that it refers to is resolved: {why}");
             said.fault(UNREACHABLE, Part::Class, LinkState::Warning, text).mend(look(&httproute));
         }
-        (Verdict::Unknown, _) => {
+        (ConditionState::Unknown, _) => {
             said.unknown(Part::Class, || format!("Gateway {gateway}: no controller has judged it yet"));
         }
-        (Verdict::Holds, _) => said.ok(Part::Class, || format!("Gateway {gateway} accepts it")),
+        (ConditionState::Holds, _) => said.ok(Part::Class, || format!("Gateway {gateway} accepts it")),
     }
     let Some(found) = seen.gateways.get(gateway) else { return };
     let describe = format!(
         "read what its controller says: `kubectl -n {} describe gateway {}`",
         gateway.namespace, gateway.name
     );
-    if let Verdict::Fails(why) = &found.programmed {
+    if let ConditionState::Fails(why) = &found.programmed {
         said.end(Part::Class, format!("Gateway {gateway} is not in force: {why}")).mend(describe.clone());
     }
-    let asked = |(name, host, _): &&(Arc<str>, Option<Arc<str>>, Verdict)| {
+    let asked = |(name, host, _): &&(Arc<str>, Option<Arc<str>>, ConditionState)| {
         let named = parent.section.as_ref().is_none_or(|section| section == name);
         named && host.as_ref().is_none_or(|host| door.host.is_empty() || covers(host, &door.host))
     };
     for (name, _, resolved) in found.listeners.iter().filter(asked) {
-        if let Verdict::Fails(why) = resolved {
+        if let ConditionState::Fails(why) = resolved {
             let text =
                 format!("listener {name} of Gateway {gateway} does not resolve what it refers to: {why}");
             said.end(Part::Tls, text).mend(describe.clone());

@@ -66,12 +66,12 @@ pub struct ImageTold {
     /// Since when it says so.
     pub since: Timestamp,
     /// What it says.
-    pub told: Told,
+    pub told: HasImage,
 }
 
 /// See there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Told {
+pub enum HasImage {
     /// It has it, under this digest.
     Has(Option<Arc<str>>),
     /// It does not.
@@ -86,7 +86,7 @@ pub enum Told {
     Unknown(Arc<str>),
 }
 
-impl Told {
+impl HasImage {
     /// It tells what the registry has.
     fn is_of_storage(&self) -> bool {
         !matches!(self, Self::Barred(_) | Self::Unknown(_))
@@ -134,7 +134,8 @@ pub(super) fn judge(seen: &Snapshot) -> Vec<Judged> {
 }
 
 fn numbers(facts: &RegistryFacts, now: Timestamp) -> Vec<(&'static str, String)> {
-    let has = facts.images.iter().filter(|one| one.told.is_of_storage() && one.told != Told::Missing).count();
+    let has =
+        facts.images.iter().filter(|one| one.told.is_of_storage() && one.told != HasImage::Missing).count();
     let oldest = facts.images.iter().map(|one| one.since).min();
     let since = oldest.map(|since| ("since", age(now, since)));
     let all = [
@@ -172,7 +173,7 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
         }
         Base::Open => {}
     }
-    let missing: Vec<_> = facts.images.iter().filter(|one| one.told == Told::Missing).collect();
+    let missing: Vec<_> = facts.images.iter().filter(|one| one.told == HasImage::Missing).collect();
     let asked = facts.images.iter().filter(|one| one.told.is_of_storage()).count();
     let since = missing.iter().map(|one| one.since).max();
     if !missing.is_empty() && missing.len() == asked {
@@ -200,16 +201,16 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
     for one in &facts.images {
         let image = &one.image;
         match &one.told {
-            Told::Damaged(part, true) => {
+            HasImage::Damaged(part, true) => {
                 let text = format!("has {image} without a part of it ({}): no node can pull it", short(part));
                 all.push(warning(text).rule(IMAGE).since(Some(one.since)).remedy("push it again"));
             }
-            Told::Damaged(part, false) => {
+            HasImage::Damaged(part, false) => {
                 let text = format!("has {image} without a part for one platform ({})", short(part));
                 let said = Judged::new(key, LinkState::Notice, text).rule(IMAGE);
                 all.push(said.since(Some(one.since)).remedy("push it again"));
             }
-            Told::Moved(runs, now) => {
+            HasImage::Moved(runs, now) => {
                 let text = format!(
                     "leads the tag of {image} to {}, and pods run {}: a pod on a node without it runs another build",
                     short(now),
@@ -223,7 +224,7 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
                         .remedy(remedy),
                 );
             }
-            Told::Has(_) | Told::Missing | Told::Barred(_) | Told::Unknown(_) => {}
+            HasImage::Has(_) | HasImage::Missing | HasImage::Barred(_) | HasImage::Unknown(_) => {}
         }
     }
     all.extend(barred(key, facts));
@@ -231,7 +232,7 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
         return all;
     }
     let unknown = facts.images.iter().find_map(|one| match &one.told {
-        Told::Unknown(why) => Some(why),
+        HasImage::Unknown(why) => Some(why),
         _ => None,
     });
     vec![match (asked, unknown) {
@@ -250,7 +251,7 @@ fn said(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
 fn barred(key: &ComponentKey, facts: &RegistryFacts) -> Vec<Judged> {
     let mut by: BTreeMap<&str, Vec<&ImageTold>> = BTreeMap::new();
     for one in &facts.images {
-        if let Told::Barred(why) = &one.told {
+        if let HasImage::Barred(why) = &one.told {
             by.entry(why).or_default().push(one);
         }
     }
@@ -275,7 +276,7 @@ mod tests {
     use super::*;
     use crate::cluster::Freshness;
 
-    fn told(base: Base, images: &[(&str, Told)]) -> Vec<(LinkState, String, Option<&'static str>)> {
+    fn told(base: Base, images: &[(&str, HasImage)]) -> Vec<(LinkState, String, Option<&'static str>)> {
         let since: Timestamp = "2026-11-29T03:00:00Z".parse().expect("a time");
         let images = images.iter().map(|(image, told)| ImageTold {
             image: (*image).into(),
@@ -295,21 +296,27 @@ mod tests {
 
     #[test]
     fn a_registry_that_lost_its_storage_is_told_from_one_that_lost_an_image() {
-        let has = || Told::Has(Some("sha256:01".into()));
+        let has = || HasImage::Has(Some("sha256:01".into()));
         let all = told(
             Base::Open,
-            &[("app:1", Told::Missing), ("app:2", Told::Missing), ("app:3", Told::Unknown("x".into()))],
+            &[
+                ("app:1", HasImage::Missing),
+                ("app:2", HasImage::Missing),
+                ("app:3", HasImage::Unknown("x".into())),
+            ],
         );
         assert_eq!((all.len(), all[0].0, all[0].2), (1, LinkState::Warning, Some(STORAGE)));
         assert!(all[0].1.starts_with("answers, and has none of the 2 images that run"), "{}", all[0].1);
         assert!(all[0].1.contains("its storage may not be there"), "2 of 3 asked for: {}", all[0].1);
-        let all =
-            told(Base::Open, &[("app:1", Told::Missing), ("app:2", Told::Missing), ("app:3", Told::Missing)]);
+        let all = told(
+            Base::Open,
+            &[("app:1", HasImage::Missing), ("app:2", HasImage::Missing), ("app:3", HasImage::Missing)],
+        );
         assert!(all[0].1.contains("its storage is not there"), "{}", all[0].1);
-        let all = told(Base::Open, &[("app:1", has()), ("app:2", Told::Missing)]);
+        let all = told(Base::Open, &[("app:1", has()), ("app:2", HasImage::Missing)]);
         assert_eq!((all.len(), all[0].2), (1, Some(IMAGE)));
         assert!(all[0].1.starts_with("does not have app:2 any more, and pods run it"), "{}", all[0].1);
-        let all = told(Base::Open, &[("app:1", Told::Missing)]);
+        let all = told(Base::Open, &[("app:1", HasImage::Missing)]);
         assert!(
             all[0].1.contains("does not have app:1, which runs: its storage may not be there"),
             "{}",
@@ -327,7 +334,7 @@ mod tests {
         // A 401 comes of the proxy, also with nobody behind it.
         let all = told(Base::WantsLogin, &[]);
         assert_eq!((all[0].0, all[0].2), (LinkState::Unknown, None));
-        let all = told(Base::Fails("answers 502".into()), &[("app:1", Told::Has(None))]);
+        let all = told(Base::Fails("answers 502".into()), &[("app:1", HasImage::Has(None))]);
         assert_eq!((all[0].0, all[0].2), (LinkState::Warning, Some(DOWN)));
         let all = told(Base::Refuses("the login in the pull secret acme/registry".into()), &[]);
         assert_eq!(
@@ -346,7 +353,7 @@ mod tests {
     #[test]
     fn a_login_of_one_namespace_that_is_no_good_is_told_beside_what_the_registry_has() {
         let why: Arc<str> = "the pull secret b/registry names none".into();
-        let all = told(Base::Open, &[("app:1", Told::Has(None)), ("app:2", Told::Barred(why))]);
+        let all = told(Base::Open, &[("app:1", HasImage::Has(None)), ("app:2", HasImage::Barred(why))]);
         let text = "is closed to nodes for app:2: the pull secret b/registry names none".to_owned();
         assert_eq!(all, [(LinkState::Warning, text, Some(LOGIN))]);
     }
@@ -376,9 +383,9 @@ mod tests {
         let all = told(
             Base::Open,
             &[
-                ("app:1", Told::Damaged(part.clone(), true)),
-                ("app:2", Told::Damaged(part.clone(), false)),
-                ("app:3", Told::Moved(part.clone(), "sha256:fedcba9876543210".into())),
+                ("app:1", HasImage::Damaged(part.clone(), true)),
+                ("app:2", HasImage::Damaged(part.clone(), false)),
+                ("app:3", HasImage::Moved(part.clone(), "sha256:fedcba9876543210".into())),
             ],
         );
         let states: Vec<_> = all.iter().map(|one| (one.0, one.2)).collect();

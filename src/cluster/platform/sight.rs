@@ -53,7 +53,7 @@ struct Written {
     /// So many bytes were too many to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     too_large: Option<u64>,
-    components: Vec<Told>,
+    components: Vec<ToldComponent>,
     /// Each thing that was found, once.
     found: Vec<Found>,
     /// Of each host.
@@ -76,7 +76,7 @@ pub struct Known {
 
 /// A component.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct ToldComponent {
     name: ComponentKey,
     #[serde(with = "freshness::Plain")]
     link: Freshness,
@@ -212,7 +212,7 @@ impl Written {
     }
 }
 
-impl Told {
+impl ToldComponent {
     fn read(self, at: Timestamp) -> (ComponentKey, Component) {
         let gauge = |(before, value): (i64, f64)| Gauge {
             at: at.moved(SignedDuration::from_millis(before.saturating_neg())),
@@ -247,8 +247,8 @@ impl Snapshot {
     }
 }
 
-fn told(seen: &Snapshot, at: Timestamp) -> Vec<Told> {
-    let one = |(name, component): (&ComponentKey, &Arc<Component>)| Told {
+fn told(seen: &Snapshot, at: Timestamp) -> Vec<ToldComponent> {
+    let one = |(name, component): (&ComponentKey, &Arc<Component>)| ToldComponent {
         name: name.clone(),
         link: component.link.clone(),
         trouble: component.trouble,

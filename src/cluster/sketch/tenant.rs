@@ -41,7 +41,7 @@ pub(super) fn read(world: &mut World, name: &str, desired: &str, words: &[&str])
     let labels = Arc::new(LabelSet::from(line.pod_labels()));
     let mut counts = Counts::default();
     for (i, place) in line.places.iter().enumerate() {
-        let place = Standing::parse(world, place)?;
+        let place = SketchedPod::parse(world, place)?;
         let pod = line.pod(world, i, &place, &spec, &labels);
         counts.ready += u32::from(pod.ready && !place.leaving);
         counts.total += u32::from(!place.leaving);
@@ -73,7 +73,7 @@ pub(super) fn read(world: &mut World, name: &str, desired: &str, words: &[&str])
 }
 
 /// Where a pod stands, and how it is.
-struct Standing<'a> {
+struct SketchedPod<'a> {
     /// `None`: no node takes it.
     node: Option<&'a str>,
     leaving: bool,
@@ -81,7 +81,7 @@ struct Standing<'a> {
     ready: bool,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> SketchedPod<'a> {
     fn parse(world: &World, word: &'a str) -> Result<Self, String> {
         let node = word.trim_end_matches(['~', '-', 'x']);
         let node = (word != "?").then_some(node);
@@ -216,7 +216,7 @@ impl<'a> Line<'a> {
         &self,
         world: &World,
         i: usize,
-        place: &Standing<'_>,
+        place: &SketchedPod<'_>,
         spec: &Arc<PodSpec>,
         labels: &Arc<LabelSet>,
     ) -> Pod {

@@ -61,7 +61,7 @@ impl Strictness {
 /// What a Go decoder says of the first value of a wrong type.
 pub(super) fn decoded(message: &Message, object: &mut Value) -> Result<Vec<String>, String> {
     let mut told = Vec::new();
-    let at = Place { owner: message.name, path: String::new(), shown: String::new() };
+    let at = FieldPath { owner: message.name, path: String::new(), shown: String::new() };
     fields(message, object, &at, &mut told)?;
     Ok(told)
 }
@@ -85,13 +85,13 @@ pub(super) fn refused(kind: &Kind, why: &str) -> Failure {
 
 /// Where a value is: whose field, by Go's path (without places in lists) and by the path that is shown.
 #[derive(Clone)]
-struct Place {
+struct FieldPath {
     owner: &'static str,
     path: String,
     shown: String,
 }
 
-impl Place {
+impl FieldPath {
     fn field(&self, owner: &'static str, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         Self { owner, path: format!("{}{dot}{name}", self.path), shown: format!("{}{dot}{name}", self.shown) }
@@ -146,7 +146,12 @@ fn go(holds: &Type) -> String {
     }
 }
 
-fn fields(message: &Message, object: &mut Value, at: &Place, told: &mut Vec<String>) -> Result<(), String> {
+fn fields(
+    message: &Message,
+    object: &mut Value,
+    at: &FieldPath,
+    told: &mut Vec<String>,
+) -> Result<(), String> {
     let Some(map) = object.as_object_mut() else {
         return Err(at.wrong(object, &Type::Message(message.key())));
     };
@@ -176,7 +181,7 @@ fn owner(message: &Message, field: &str) -> &'static str {
     inlined.next().map_or(message.name, |inner| inner.name)
 }
 
-fn check(holds: &Type, value: &mut Value, at: &Place, told: &mut Vec<String>) -> Result<(), String> {
+fn check(holds: &Type, value: &mut Value, at: &FieldPath, told: &mut Vec<String>) -> Result<(), String> {
     if value.is_null() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Between, Told, answers, differing};
+use super::{Between, Turned, answers, differing};
 use crate::{
     cluster::platform::{
         Component, ComponentKey, ComponentKind, Facts, RegistryFacts, Stub,
@@ -52,7 +52,7 @@ impl Between<'_> {
     }
 }
 
-fn facts(was: &Component, is: &Component) -> Vec<Told> {
+fn facts(was: &Component, is: &Component) -> Vec<Turned> {
     let (Some(was), Some(is)) = (&was.status, &is.status) else { return Vec::new() };
     if Arc::ptr_eq(was, is) {
         return Vec::new();
@@ -68,13 +68,13 @@ fn facts(was: &Component, is: &Component) -> Vec<Told> {
     }
 }
 
-fn restarted(was: Option<&Result<Stub, Arc<str>>>, is: Option<&Result<Stub, Arc<str>>>) -> Vec<Told> {
+fn restarted(was: Option<&Result<Stub, Arc<str>>>, is: Option<&Result<Stub, Arc<str>>>) -> Vec<Turned> {
     let at = |stub: Option<&Result<Stub, Arc<str>>>| stub?.as_ref().ok()?.restarted;
     let new = at(is).filter(|_| at(was) != at(is));
     new.map(|at| (Some(at), Turn::Change, "was restarted".to_owned())).into_iter().collect()
 }
 
-fn redis(was: &RedisFacts, is: &RedisFacts) -> Vec<Told> {
+fn redis(was: &RedisFacts, is: &RedisFacts) -> Vec<Turned> {
     let mut told = Vec::new();
     let run = |facts: &RedisFacts| facts.info.as_ref().and_then(|info| info.run_id.clone());
     if let (Some(was), Some(is)) = (run(was), run(is))
@@ -106,7 +106,7 @@ fn redis(was: &RedisFacts, is: &RedisFacts) -> Vec<Told> {
     told
 }
 
-fn sentinel(was: &SentinelFacts, is: &SentinelFacts) -> Vec<Told> {
+fn sentinel(was: &SentinelFacts, is: &SentinelFacts) -> Vec<Turned> {
     let mut told = Vec::new();
     for now in &is.masters {
         let Some(was) = was.masters.iter().find(|was| was.name == now.name) else { continue };
@@ -120,7 +120,7 @@ fn sentinel(was: &SentinelFacts, is: &SentinelFacts) -> Vec<Told> {
     told
 }
 
-fn replica(was: &ReplicaFacts, is: &ReplicaFacts) -> Vec<Told> {
+fn replica(was: &ReplicaFacts, is: &ReplicaFacts) -> Vec<Turned> {
     let mut told = Vec::new();
     match (was.read_only, is.read_only) {
         (Some(true), Some(false)) => told.push((None, Turn::Change, "takes writes now".to_owned())),
@@ -153,7 +153,7 @@ fn replica(was: &ReplicaFacts, is: &ReplicaFacts) -> Vec<Told> {
 }
 
 /// The bricks of a storage node, by itself.
-fn storage(was: &StorageFacts, is: &StorageFacts) -> Vec<Told> {
+fn storage(was: &StorageFacts, is: &StorageFacts) -> Vec<Turned> {
     let mut told = Vec::new();
     for now in &is.volumes {
         let Some(was) = was.volumes.iter().find(|was| was.name == now.name) else { continue };
@@ -174,8 +174,8 @@ fn storage(was: &StorageFacts, is: &StorageFacts) -> Vec<Told> {
     told
 }
 
-fn registry(was: &RegistryFacts, is: &RegistryFacts) -> Vec<Told> {
-    use registry::{Base, Told as Image};
+fn registry(was: &RegistryFacts, is: &RegistryFacts) -> Vec<Turned> {
+    use registry::{Base, HasImage as Image};
     let mut told = Vec::new();
     let bars = |base: &Base| match base {
         Base::Refuses(whose) => Some(format!("refuses {whose}")),

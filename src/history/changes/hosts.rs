@@ -133,7 +133,7 @@ impl Between<'_> {
     }
 }
 
-fn kept(was: &Certificate, is: &Certificate) -> Vec<super::Told> {
+fn kept(was: &Certificate, is: &Certificate) -> Vec<super::Turned> {
     let mut told = Vec::new();
     match (was.not_after, is.not_after) {
         (was, Some(until)) if was.is_none_or(|was| was < until) => {

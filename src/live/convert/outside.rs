@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{Fault, Interner, Object, count, created, given, key_of, named};
 use crate::{
     cluster::{
-        Certificate, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath, IngressTls, Key,
-        PortName, RouteParent, ServicePoint, ServicePort, Verdict,
+        Certificate, ConditionState, EndpointSlice, Gateway, HttpRoute, Ingress, IngressClass, IngressPath,
+        IngressTls, Key, PortName, RouteParent, ServicePoint, ServicePort,
     },
     live::slim::{self, IntOrText},
 };
@@ -108,19 +108,23 @@ pub(super) fn endpoint_slice(
 }
 
 /// What the conditions say of one type, for the present version of the object.
-fn verdict(conditions: &[slim::StatusCondition], of: &str, generation: i64) -> Verdict {
+fn verdict(conditions: &[slim::StatusCondition], of: &str, generation: i64) -> ConditionState {
     let Some(condition) = conditions.iter().find(|condition| condition.r#type == of) else {
-        return Verdict::Unknown;
+        return ConditionState::Unknown;
     };
     match condition.status.as_str() {
-        _ if condition.observed_generation.is_some_and(|seen| seen < generation) => Verdict::Unknown,
-        "True" => Verdict::Holds,
+        _ if condition.observed_generation.is_some_and(|seen| seen < generation) => ConditionState::Unknown,
+        "True" => ConditionState::Holds,
         "False" => {
             let parts = [condition.reason.as_str(), condition.message.trim()];
             let said: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            Verdict::Fails(if said.is_empty() { "no reason is told".into() } else { said.join(": ").into() })
+            ConditionState::Fails(if said.is_empty() {
+                "no reason is told".into()
+            } else {
+                said.join(": ").into()
+            })
         }
-        _ => Verdict::Unknown,
+        _ => ConditionState::Unknown,
     }
 }
 

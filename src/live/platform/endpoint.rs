@@ -28,7 +28,7 @@ pub(super) fn known_of(known: &Components, key: ComponentKey) -> Component {
 
 /// Where a Redis server or sentinel is, and who asks.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StoreAddress {
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -79,7 +79,7 @@ impl From<Failure> for Why {
     }
 }
 
-impl Place {
+impl StoreAddress {
     pub(super) async fn account(&self, wire: Option<&Wire>) -> Result<Ready, Why> {
         let denied = |why: String| Why::new(Trouble::Denied, why);
         let password = match self.password.clone().map_err(denied)? {

@@ -71,7 +71,7 @@ impl From<request::Fault> for Silence {
 }
 
 /// A place, and what is known of it.
-pub(super) struct Place {
+pub(super) struct Watched {
     pub(super) target: Target,
     pub(super) component: Component,
     /// What it answers for a host that nobody has.
@@ -92,7 +92,7 @@ pub(super) struct Place {
     silence: Option<(Silence, Timestamp)>,
 }
 
-impl Place {
+impl Watched {
     pub(super) fn new(component: Component, target: Target) -> Self {
         Self {
             target,
@@ -234,10 +234,10 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn edge() -> Place {
+    fn edge() -> Watched {
         let target = Target { at: ("192.0.2.11".into(), 443), stub: None };
         let key = crate::cluster::platform::ComponentKey::new(ComponentKind::Edge, "edge-1");
-        Place::new(Component::new(key), target)
+        Watched::new(Component::new(key), target)
     }
 
     const AT: Timestamp = Timestamp::UNIX_EPOCH;

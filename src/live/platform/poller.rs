@@ -22,7 +22,7 @@ use super::{
     Configured,
     ask::{NOBODY, Outcome, names, resolved, said_by_node},
     endpoint::{Components, known_of},
-    place::{self, Place, Target},
+    place::{self, Target, Watched},
     schedule::{Budget, Job, Schedule},
 };
 use crate::{
@@ -79,7 +79,7 @@ pub(super) struct Poller {
     begun: Instant,
     schedule: Schedule,
     budget: Budget,
-    places: BTreeMap<ComponentKey, Place>,
+    places: BTreeMap<ComponentKey, Watched>,
     /// What was found of each host, and when it was last looked at.
     looks: HashMap<Spot, (Looked, Timestamp)>,
     hosts: BTreeSet<Arc<str>>,
@@ -145,7 +145,7 @@ impl Poller {
         // One thing is asked of it until it has answered.
         self.schedule.close(&key, 0);
         let component = known_of(&self.known, key.clone());
-        self.places.entry(key).or_insert_with(|| Place::new(component, target));
+        self.places.entry(key).or_insert_with(|| Watched::new(component, target));
     }
 
     async fn tell(&self, observation: Observation) -> Result<(), Gone> {
@@ -379,7 +379,7 @@ impl Poller {
 
     /// Tells what is new of the places.
     async fn report(&mut self) -> Result<(), Gone> {
-        let due = |place: &&Place| place.is_news(TOLD_EVERY);
+        let due = |place: &&Watched| place.is_news(TOLD_EVERY);
         let news: Vec<ComponentKey> =
             self.places.values().filter(due).map(|place| place.component.name.clone()).collect();
         for key in news {

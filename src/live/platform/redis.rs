@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     super::database::watch::pause_after,
-    endpoint::{Place, Why, send},
+    endpoint::{StoreAddress, Why, send},
 };
 use crate::{
     cluster::{
@@ -39,7 +39,7 @@ pub(super) enum What {
 pub(super) async fn watch(
     mut component: Component,
     what: What,
-    place: Place,
+    place: StoreAddress,
     wire: Option<Wire>,
     every: Duration,
     into: mpsc::Sender<Observation>,

@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     cluster::{
         Key, Observation, Seen, Snapshot,
-        platform::registry::{Base, ImageTold, RegistryFacts, Told},
+        platform::registry::{Base, HasImage, ImageTold, RegistryFacts},
         platform::{Component, Facts},
     },
     wire::{
@@ -160,13 +160,13 @@ impl Following<'_> {
             return base;
         }
         let is_damaged =
-            |image: &str| matches!(self.told.get(image), Some(ImageTold { told: Told::Damaged(..), .. }));
+            |image: &str| matches!(self.told.get(image), Some(ImageTold { told: HasImage::Damaged(..), .. }));
         let damaged = images.iter().enumerate().filter(|(_, (image, _))| is_damaged(image)).map(|(n, _)| n);
         let (chosen, next) = choose(images.len(), self.turn, self.whole, &damaged.collect());
         (self.turn, self.whole) = (next, self.whole.wrapping_add(1));
         let mut all_missing = true;
         for (n, whole) in &chosen {
-            all_missing &= self.one(images[*n], *whole).await == Told::Missing;
+            all_missing &= self.one(images[*n], *whole).await == HasImage::Missing;
         }
         // Is it these, or its storage? Further ones tell.
         let further = (0..images.len()).filter(|n| !chosen.contains_key(n));
@@ -174,7 +174,7 @@ impl Following<'_> {
             if !all_missing {
                 break;
             }
-            all_missing &= self.one(images[n], false).await == Told::Missing;
+            all_missing &= self.one(images[n], false).await == HasImage::Missing;
         }
         base
     }
@@ -210,7 +210,7 @@ impl Following<'_> {
     }
 
     /// Asks for one image, and keeps what is said of it.
-    async fn one(&mut self, (image, (pod, container)): Runs<'_>, whole: bool) -> Told {
+    async fn one(&mut self, (image, (pod, container)): Runs<'_>, whole: bool) -> HasImage {
         let told = self.ask(image, pod, container, whole).await;
         let since = self.told.get(image).filter(|before| before.told == told).map(|before| before.since);
         let since = since.unwrap_or_else(Timestamp::now);
@@ -219,7 +219,7 @@ impl Following<'_> {
     }
 
     /// What it says of an image that this container of a pod runs; `whole`: all its parts are asked for.
-    async fn ask(&self, image: &str, pod: &Key, container: &str, whole: bool) -> Told {
+    async fn ask(&self, image: &str, pod: &Key, container: &str, whole: bool) -> HasImage {
         let namespace = &*pod.namespace;
         let answer = match whole {
             true => self.registries.ask(image, None, namespace).await,
@@ -227,13 +227,13 @@ impl Following<'_> {
         };
         match answer {
             Answer::Has(found) => match self.moved(image, pod, container).await {
-                Some((runs, now)) => Told::Moved(runs.into(), now.into()),
-                None => Told::Has(found.digest.map(Into::into)),
+                Some((runs, now)) => HasImage::Moved(runs.into(), now.into()),
+                None => HasImage::Has(found.digest.map(Into::into)),
             },
-            Answer::HasNot(_) | Answer::Lost(..) => Told::Missing,
-            Answer::Damaged { part, all, .. } => Told::Damaged(part.into(), all),
-            Answer::Barred(why) => Told::Barred(why.into()),
-            Answer::Unknown(why) => Told::Unknown(why.into()),
+            Answer::HasNot(_) | Answer::Lost(..) => HasImage::Missing,
+            Answer::Damaged { part, all, .. } => HasImage::Damaged(part.into(), all),
+            Answer::Barred(why) => HasImage::Barred(why.into()),
+            Answer::Unknown(why) => HasImage::Unknown(why.into()),
         }
     }
 

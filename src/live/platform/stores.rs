@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 use super::{
-    endpoint::{Components, Place, Why, known_of, send},
+    endpoint::{Components, StoreAddress, Why, known_of, send},
     gluster, joined, redis, replica,
 };
 use crate::{
@@ -28,9 +28,9 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
     /// Redis servers.
-    pub redis: Vec<(Arc<str>, Place)>,
+    pub redis: Vec<(Arc<str>, StoreAddress)>,
     /// Sentinels, by their addresses.
-    pub sentinels: Vec<(Arc<str>, Place)>,
+    pub sentinels: Vec<(Arc<str>, StoreAddress)>,
     /// Servers with replicas.
     pub replicas: Vec<ReplicaServer>,
     /// Storage nodes, and what `ssh` takes for them.

@@ -29,7 +29,7 @@ use crate::{
     cluster::Snapshot,
     run::{
         self, Access, Handle, Run, RunSeen, RunState,
-        lease::{Leases, Standing},
+        lease::{LeaseStanding, Leases},
         local::LocalJournal,
         perform::{Failure, Writer},
         session::{self, Held, asked, insist},
@@ -227,9 +227,9 @@ impl Driver {
     async fn hold(&mut self, session: &Session<'_>) -> Result<(), Stop> {
         loop {
             match session.leases.standing() {
-                Standing::Good => return Ok(()),
-                Standing::Lost(why) => return Err(Stop::Unwritten(why)),
-                Standing::Late(why) => {
+                LeaseStanding::Good => return Ok(()),
+                LeaseStanding::Lost(why) => return Err(Stop::Unwritten(why)),
+                LeaseStanding::Late(why) => {
                     self.publish(Some(why.clone().into()));
                     tokio::select! {
                         () = session.leases.changed() => {}

@@ -14,7 +14,7 @@ use crate::{
     run::{
         Event, StepState,
         decide::{Leaving, deadline},
-        lease::Standing,
+        lease::LeaseStanding,
         perform::{Context, EventNote, Failure, Performed, act},
     },
 };
@@ -128,7 +128,7 @@ impl Driver {
         self.say(Some(words));
         let sent = AtomicBool::new(false);
         let fence = || {
-            let good = session.leases.standing() == Standing::Good;
+            let good = session.leases.standing() == LeaseStanding::Good;
             sent.fetch_or(good, Ordering::Relaxed);
             good
         };

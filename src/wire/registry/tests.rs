@@ -150,7 +150,7 @@ fn has(at: SocketAddr) -> Answer {
 
 /// The registry there, asked with a password, which nodes pull with or not.
 fn configured(at: SocketAddr, password: &'static str, of_nodes: bool) -> Registries {
-    Registries::new(at.to_string(), Place::default(), move |_, _| {
+    Registries::new(at.to_string(), RegistryAddress::default(), move |_, _| {
         let whose =
             if of_nodes { "the login in the pull secret acme/registry" } else { "the configured login" };
         let password = SecretString::from(password);
@@ -195,7 +195,7 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
     // What is no login stands in the way where one is wanted: what everybody may pull needs none.
     let unusable =
         |_, _| async { Err(Lacking::Unusable("the pull secret acme/registry names none".into())) }.boxed();
-    let unusable = Registries::new(at.to_string(), Place::default(), unusable);
+    let unusable = Registries::new(at.to_string(), RegistryAddress::default(), unusable);
     let found = unusable.ask(&image, None, "acme").await;
     assert_eq!(found, Answer::Barred("the pull secret acme/registry names none".into()));
     assert_eq!(unusable.ask(&format!("{at}/app:1"), None, "acme").await, has(at));
@@ -204,7 +204,7 @@ async fn a_login_is_shown_to_the_registry_that_is_configured_alone_and_once() {
 
 /// The registry there under another name, and at that address.
 fn elsewhere(base: String) -> Registries {
-    let place = Place { base: Some(base), authority: None };
+    let place = RegistryAddress { base: Some(base), authority: None };
     Registries::new("r.test".into(), place, |_, _| {
         let (user, password) = ("puller".into(), SecretString::from("s3cret"));
         let login = Login { user, password, whose: "the pull secret".into(), of_nodes: true };
@@ -256,14 +256,14 @@ async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
     let at = registry().await;
     let image = format!("{at}/private/app:1");
     let unread = |_, _| async { Err(Lacking::Unread("you may not get Secrets".into())) }.boxed();
-    let unread = Registries::new(at.to_string(), Place::default(), unread);
+    let unread = Registries::new(at.to_string(), RegistryAddress::default(), unread);
     assert_eq!(unread.alive(&image, "acme").await, Alive::Unasked("you may not get Secrets".into()));
     let answer = unread.ask(&image, None, "acme").await;
     assert!(
         matches!(&answer, Answer::Unknown(why) if why.ends_with("is not asked: you may not get Secrets")),
         "{answer:?}"
     );
-    let place = Place { authority: Some("/nowhere/house.pem".into()), base: None };
+    let place = RegistryAddress { authority: Some("/nowhere/house.pem".into()), base: None };
     let typo = Registries::new(at.to_string(), place, |_, _| async { Ok(Vec::new()) }.boxed());
     let answer = typo.alive(&image, "acme").await;
     assert!(matches!(&answer, Alive::Unasked(why) if why.contains("/nowhere/house.pem")), "{answer:?}");
@@ -272,7 +272,7 @@ async fn what_this_machine_cannot_do_says_nothing_of_the_registry() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_cluster_is_no_slow_registry() {
     let never = |_, _| futures::future::pending().boxed();
-    let slow = Registries::new("r.test".into(), Place::default(), never);
+    let slow = Registries::new("r.test".into(), RegistryAddress::default(), never);
     let who = slow.who("r.test/app:1", "acme").await;
     assert!(matches!(&who, Err(Lacking::Unread(why)) if why.contains("could not be read within")), "{who:?}");
 }
@@ -307,7 +307,7 @@ async fn counting(status: Option<u16>) -> (SocketAddr, Arc<AtomicUsize>) {
 async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_is_silent() {
     let (at, asked) = counting(Some(404)).await;
     let logins = move |password: fn(&str) -> &str| {
-        Registries::new(at.to_string(), Place::default(), move |namespace, _| {
+        Registries::new(at.to_string(), RegistryAddress::default(), move |namespace, _| {
             let password = SecretString::from(password(&namespace).to_owned());
             let login =
                 Login { user: "puller".into(), password, whose: "the pull secret".into(), of_nodes: true };
@@ -345,7 +345,7 @@ async fn who_asks_for_many_tenants_asks_once_and_waits_once_for_a_registry_that_
 #[tokio::test]
 async fn a_login_that_two_secrets_hold_is_refused_once_and_told_to_each_by_its_own_name() {
     let (at, asked) = counting(Some(401)).await;
-    let all = Registries::new(at.to_string(), Place::default(), |namespace, _| {
+    let all = Registries::new(at.to_string(), RegistryAddress::default(), |namespace, _| {
         let (user, password) = ("puller".to_owned(), SecretString::from("old"));
         let login = Login { user, password, whose: format!("the secret of {namespace}"), of_nodes: true };
         async move { Ok(vec![login]) }.boxed()
@@ -368,7 +368,7 @@ async fn a_login_that_two_secrets_hold_is_refused_once_and_told_to_each_by_its_o
 /// Of several logins one is shown after another, and none in clear.
 async fn of_several(at: SocketAddr) {
     let several = |base: Option<String>, passwords: &'static [&'static str]| {
-        let place = Place { base, authority: None };
+        let place = RegistryAddress { base, authority: None };
         Registries::new(at.to_string(), place, move |_, _| {
             let login = |password: &&str| {
                 let password = SecretString::from((*password).to_owned());

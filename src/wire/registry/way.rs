@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{
-    Lacking, Place,
+    Lacking, RegistryAddress,
     login::{Challenge, Login, challenge},
     named::{Named, bare, is_loopback},
     refusals,
@@ -102,7 +102,7 @@ impl Way {
     /// A login that is lacking is told once one is wanted: what everybody may pull needs none.
     pub(super) fn to(
         named: &Named,
-        place: &Place,
+        place: &RegistryAddress,
         logins: Result<Vec<Login>, Lacking>,
     ) -> Result<Self, Stop> {
         let cannot = |why: String| Stop::Unasked(why);

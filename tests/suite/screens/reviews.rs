@@ -306,6 +306,23 @@ fn a_run_shows_its_steps_and_is_undone_by_a_plan() {
 }
 
 #[test]
+fn a_long_tenant_and_long_nodes_do_not_run_into_each_other() {
+    let long = CALM.replace("acme", "a-planetexpress1").replace("worker-", "worker-pool-b-");
+    let mut c = Cockpit::of(&long, (80, 24));
+    c.keys("s 5 enter");
+    c.start();
+    c.progress(1);
+    let text = c.text();
+    // Behind the name there is always room, and so there is between the names of nodes.
+    for name in ["a-planetexpress1", "worker-pool-b-1", "worker-pool-b-2", "b-3"] {
+        let joined =
+            text.split(name).skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        assert!(!joined, "{name}:\n{text}");
+    }
+    assert!(text.contains("a-planetexpress1 "), "{text}");
+}
+
+#[test]
 fn an_unfinished_run_of_nobody_is_found_and_resumed() {
     let mut c = Cockpit::of(CALM, (80, 24));
     c.keys("s 5 enter");

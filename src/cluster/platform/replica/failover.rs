@@ -39,7 +39,7 @@ pub struct Candidate {
 
 /// One command, for a person to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct FailoverStep {
     /// On which server, or in which place.
     pub on: Arc<str>,
     /// What it does.
@@ -62,7 +62,7 @@ pub struct FailoverSheet {
     /// What is not proven.
     pub unproven: Vec<String>,
     /// The commands, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<FailoverStep>,
 }
 
 /// The failover sheet of the servers that are configured; `None`: none are.
@@ -186,11 +186,19 @@ fn candidate(server: &Server<'_>, all: &[Server<'_>]) -> Candidate {
     }
 }
 
-fn steps(best: &Candidate, primary: Option<Server<'_>>, all: &[Server<'_>], seen: &Snapshot) -> Vec<Step> {
+fn steps(
+    best: &Candidate,
+    primary: Option<Server<'_>>,
+    all: &[Server<'_>],
+    seen: &Snapshot,
+) -> Vec<FailoverStep> {
     let promoted = all.iter().find(|server| server.key.name == best.name);
     let maria = promoted.is_none_or(Server::is_maria);
-    let step =
-        |on: &Arc<str>, what: &str, command: String| Step { on: on.clone(), what: what.into(), command };
+    let step = |on: &Arc<str>, what: &str, command: String| FailoverStep {
+        on: on.clone(),
+        what: what.into(),
+        command,
+    };
     let (host, port) = best.address.rsplit_once(':').unwrap_or((&best.address, "3306"));
     let mut steps = Vec::new();
     if let Some(primary) = primary {

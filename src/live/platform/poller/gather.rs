@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use super::{
     super::{
         endpoint::known_of,
-        place::{Place, Target},
+        place::{Target, Watched},
         schedule::Job,
     },
     Gone, Poller,
@@ -128,7 +128,7 @@ impl Poller {
             let key = ComponentKey::new(ComponentKind::IngressNode, *name);
             let at = ((*address).to_owned(), port);
             if self.places.get(&key).is_none_or(|place| place.target.at != at) {
-                let place = Place::new(known_of(&self.known, key.clone()), Target { at, stub: None });
+                let place = Watched::new(known_of(&self.known, key.clone()), Target { at, stub: None });
                 told.push(Observation::Platform(Seen::Put(key.clone(), place.component.clone())));
                 self.schedule.close(&key, 0);
                 self.places.insert(key, place);

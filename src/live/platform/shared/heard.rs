@@ -21,11 +21,11 @@ pub(super) struct Heard {
     answered: bool,
     /// Why it cannot be read.
     unheard: Option<Arc<str>>,
-    told: Option<Told>,
+    told: Option<HeardSight>,
 }
 
 /// What was told.
-struct Told {
+struct HeardSight {
     base64: String,
     heard: Instant,
     /// `None`: not read yet.
@@ -62,7 +62,7 @@ impl Heard {
 
     fn put(&mut self, base64: String, heard: Instant) {
         if self.told.as_ref().is_none_or(|told| told.base64 != base64) {
-            self.told = Some(Told { base64, heard, by: None, news: None });
+            self.told = Some(HeardSight { base64, heard, by: None, news: None });
         }
     }
 

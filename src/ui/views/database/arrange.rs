@@ -36,7 +36,7 @@ pub(super) struct Layout {
 }
 
 /// What is wrong in the same words with one or several.
-struct Told<'a> {
+struct Alike<'a> {
     finding: &'a Finding,
     /// Whom it is about.
     about: String,
@@ -51,7 +51,7 @@ struct Told<'a> {
 
 /// A line of what is wrong: of a finding its first or one that goes on, or how many there are besides.
 enum Wrong<'a> {
-    First(Told<'a>, String),
+    First(Alike<'a>, String),
     On(String),
     More(usize),
 }
@@ -187,7 +187,7 @@ fn right(width: u16, aside: u16) -> u16 {
 }
 
 /// The text in lines: the first beside the name, its age and its key, the others as wide as there is room.
-fn lines(told: &Told<'_>, width: u16) -> Vec<String> {
+fn lines(told: &Alike<'_>, width: u16) -> Vec<String> {
     let first = clipped(told, width);
     let rest = width.saturating_sub(hang(width) + 1).max(8);
     let mut lines = format::wrap(&told.text, first);
@@ -199,8 +199,8 @@ fn lines(told: &Told<'_>, width: u16) -> Vec<String> {
 }
 
 /// What is wrong with the database, worst first, the same thing once.
-fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
-    let mut all: Vec<(Told<'a>, Vec<String>)> = Vec::new();
+fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Alike<'a>> {
+    let mut all: Vec<(Alike<'a>, Vec<String>)> = Vec::new();
     let loud = |f: &&Finding| f.severity > Severity::Notice && f.subject.is_database();
     for finding in cx.findings.iter().filter(loud) {
         let about = super::label(cx, &finding.subject).into_owned();
@@ -241,7 +241,7 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
                     key.clear();
                 }
                 let of = vec![finding];
-                let told = Told { finding, about: about.clone(), text, of, whole: true, key };
+                let told = Alike { finding, about: about.clone(), text, of, whole: true, key };
                 all.push((told, vec![about]));
             }
         }
@@ -285,7 +285,7 @@ fn wrong<'a>(cx: &Cx<'a>, width: u16, most: usize) -> Vec<Wrong<'a>> {
 }
 
 /// Columns of the first line of a text.
-fn clipped(told: &Told<'_>, width: u16) -> u16 {
+fn clipped(told: &Alike<'_>, width: u16) -> u16 {
     let dated = told.finding.since.or(told.finding.seen_since).is_some();
     let age = if dated { AGE + 1 } else { 1 };
     right(width, wide(&told.key)).saturating_sub(text_at(width, &told.about) + age).max(8)
