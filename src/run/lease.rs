@@ -159,7 +159,7 @@ impl Leases {
                 .await;
             let kept = self.kept.lock().expect("nothing panics while it holds this lock").clone();
             let renewals =
-                stream::iter(kept.into_iter().map(|k| self.renew(k.lease))).buffer_unordered(AT_ONCE);
+                stream::iter(kept.into_iter().map(|k| self.renewed(k.lease))).buffer_unordered(AT_ONCE);
             let lost: Vec<_> = renewals.filter_map(std::future::ready).collect().await;
             self.news.send_if_modified(|news| {
                 *news = news.take().or(lost.into_iter().next());
@@ -227,6 +227,14 @@ impl Leases {
         lease
     }
 
+    /// Renews one; the sentence when it is lost, and not given back meanwhile.
+    async fn renewed(&self, lease: Lease) -> Option<String> {
+        let name = name_of(&lease).to_owned();
+        let lost = self.renew(lease).await?;
+        let kept = self.kept.lock().expect("nothing panics while it holds this lock");
+        kept.iter().any(|k| name_of(&k.lease) == name).then_some(lost)
+    }
+
     /// Renews one; the sentence when it is lost.
     async fn renew(&self, mut lease: Lease) -> Option<String> {
         let name = name_of(&lease).to_owned();
@@ -291,4 +299,75 @@ fn name_of(lease: &Lease) -> &str {
 
 fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref().and_then(|s: &LeaseSpec| s.holder_identity.as_deref()).filter(|h| !h.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::{Method, Request, Response};
+    use http_body_util::{BodyExt, Full};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tokio::sync::Notify;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::run::perform::Clock;
+
+    /// An API server with one lease, of version 7, that lets a renewal wait until the lease was given back.
+    fn with_a_slow_renewal() -> Writer {
+        let (given, stored) = (Arc::new(Notify::new()), Arc::new(Mutex::new(json!(null))));
+        let answer = service_fn(move |request: Request<Body>| {
+            let (given, stored) = (given.clone(), stored.clone());
+            async move {
+                let method = request.method().clone();
+                let body = request.into_body().collect().await?.to_bytes();
+                let lease: Value = serde_json::from_slice(&body).unwrap_or_default();
+                if method == Method::PUT && !lease["spec"]["holderIdentity"].is_null() {
+                    given.notified().await;
+                }
+                let mut stored = stored.lock().unwrap();
+                let reply = |status, body: &Value| {
+                    let body = Full::from(body.to_string());
+                    Ok::<_, tower::BoxError>(Response::builder().status(status).body(body).unwrap())
+                };
+                match method {
+                    Method::GET => reply(200, &stored),
+                    _ if lease["metadata"]["resourceVersion"] == "7" && stored["spec"].is_object() => reply(
+                        409,
+                        &json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": ""}),
+                    ),
+                    _ => {
+                        *stored = lease;
+                        stored["metadata"]["resourceVersion"] = "8".into();
+                        given.notify_one();
+                        reply(200, &stored)
+                    }
+                }
+            }
+        });
+        Writer::new(kube::Client::new(answer, "default"), false, "wheelhouse", Clock::ahead(0))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_given_back_while_it_is_renewed_is_not_lost() {
+        let leases = Leases::new(with_a_slow_renewal(), "alice 1".into(), "r", 15, -1);
+        let lease = |holder: &str| {
+            let metadata = json!({"name": "tenant-acme", "resourceVersion": "7"});
+            serde_json::from_value(json!({"metadata": metadata, "spec": {"holderIdentity": holder}}))
+        };
+        let kept = Kept { lease: lease("alice 1").expect("a lease"), marked: Moment::now() };
+        leases.kept.lock().unwrap().push(kept);
+        let given_back = async {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            leases.give_back_early("tenant-acme").await;
+            leases.changed().await;
+        };
+        tokio::select! {
+            () = leases.keep() => unreachable!("it never ends"),
+            () = given_back => {}
+        }
+        assert_eq!(leases.standing(), LeaseStanding::Good);
+    }
 }

@@ -422,6 +422,7 @@ fn one_world(seed: u64) -> (usize, BTreeSet<&'static str>) {
     }
     let ready = |s: &wheelhouse::cluster::Snapshot| s.leases.values().all(|lease| lease.holder.is_none());
     alice.until("free leases", ready);
+    alice.catch_up(&ground);
     let again = campaign::offer(&aim, &alice.now()).expect("a proposal");
     let again: Vec<_> = again.items.iter().map(campaign::words).collect();
     assert!(

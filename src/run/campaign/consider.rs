@@ -1,14 +1,17 @@
 //! What an item comes to on what is seen now. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Campaign, Doing, is_of_tenant, next::brief};
+use super::{Campaign, Doing, Event, ItemState, is_of_tenant, next::brief};
 use crate::{
-    cluster::{NodeName, Snapshot},
+    cluster::{NodeName, Snapshot, Written},
     plan::{
         Check, Intent, Means, Move, MoveReason, Plan, plan,
         rebalance::{Policy, elsewhere},
     },
+    run::journal,
 };
 
 /// What passes by itself, such as a lease that was just given back or a pod that is starting, is waited for so long
@@ -56,20 +59,18 @@ pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestam
         };
     }
     let texts: Vec<_> = refusals.iter().map(|c| c.text.as_str()).collect();
+    let waited = now.duration_since(campaign.last_at().unwrap_or(now));
+    if refusals.iter().any(|c| c.rule == "open-run") && waited < PATIENCE && has_unseen_end(campaign, seen) {
+        return Considered::Later(format!("{}: {}", campaign.words(item), texts.join("; ")).into());
+    }
     if is_of_tenant(intent) {
-        return of_many(
-            campaign,
-            &refusals.iter().map(|c| &*c.rule).collect::<Vec<_>>(),
-            &texts.join("; "),
-            now,
-        );
+        let rules: Vec<_> = refusals.iter().map(|c| &*c.rule).collect();
+        return of_many(&rules, &texts.join("; "), waited);
     }
     // What passes by itself, such as the lease of the run before, is waited for once nothing else stands in the way.
     let lasting: Vec<_> = refusals.iter().filter(|c| !passes(c)).map(|c| c.text.as_str()).collect();
     if lasting.is_empty() {
         let why = format!("{}: {}", campaign.words(item), texts.join("; "));
-        let since = campaign.last_at().unwrap_or(now);
-        let waited = now.duration_since(since);
         return match waited < PATIENCE {
             true => Considered::Later(why.into()),
             false => Considered::Stop(format!("{why}, for {} s", PATIENCE.as_secs()), false),
@@ -95,16 +96,30 @@ pub fn passes(check: &Check) -> bool {
 }
 
 /// What becomes of a tenant among many whose plan is refused: it is waited for, or left out.
-fn of_many(campaign: &Campaign, rules: &[&str], why: &str, now: Timestamp) -> Considered {
+fn of_many(rules: &[&str], why: &str, waited: SignedDuration) -> Considered {
     if !rules.iter().all(|rule| PASSING.contains(rule) || *rule == BUSY) {
         return Considered::Skip(brief(why));
     }
-    let waited = now.duration_since(campaign.last_at().unwrap_or(now));
     match rules.iter().find(|rule| ["freshness", BUSY].contains(rule)) {
         Some(_) => Considered::Later(Doing::Waits(why.to_owned())),
         None if waited < PATIENCE_OF_MANY => Considered::Later(Doing::Waits(why.to_owned())),
         None => Considered::Skip(brief(why)),
     }
+}
+
+/// A run of this campaign that is over is seen as open yet: its end is written down before it is seen. Its lease may
+/// have run out by then, where what is seen is late.
+fn has_unseen_end(campaign: &Campaign, seen: &Snapshot) -> bool {
+    let open = |run: &str| {
+        let state = |s: &ItemState| matches!(s, ItemState::Running(id) | ItemState::Held(id, _) if id == run);
+        campaign.states.iter().any(state)
+    };
+    let over = campaign.entries.iter().filter_map(|e| match &e.event {
+        Event::Began { run, .. } if !open(run) => Some(journal::name(run)),
+        _ => None,
+    });
+    let over: BTreeSet<_> = over.collect();
+    seen.journals.values().any(|j| j.of == Written::Run && !j.is_over() && over.contains(&*j.key.name))
 }
 
 /// Any node that takes the pod serves the goal.

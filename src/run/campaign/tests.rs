@@ -1,11 +1,11 @@
 //! What a campaign does next, and that it can always be carried on.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{record::*, *};
 use crate::{
-    cluster::{Freshness, Key, WorkloadKey, WorkloadKind, sketch},
+    cluster::{Freshness, Journal, Key, Observation, Seen, WorkloadKey, WorkloadKind, Written, sketch},
     plan::{
         Intent, Means, Migrations, Move, MoveReason, plan,
         rebalance::{Caps, Goal, Policy},
@@ -252,7 +252,7 @@ fn what_is_done_to_a_node_in_a_moment_does_not_tell_how_long_the_rest_takes() {
     let items = vec![Intent::Cordon { node: "w1".into(), cordoned: true }, restart.clone(), restart];
     let mut it = Campaign::new("c", "alice", approved("drain w1", items, Pace::default()));
     let mut at = |seconds: i64, event| {
-        let at = now() + jiff::SignedDuration::from_secs(seconds);
+        let at = now() + SignedDuration::from_secs(seconds);
         it.apply(Entry { at, by: "alice".into(), token: 1, heard: 0, event }).expect("a legal order");
         it.each()
     };
@@ -261,7 +261,7 @@ fn what_is_done_to_a_node_in_a_moment_does_not_tell_how_long_the_rest_takes() {
     assert_eq!(at(1, Event::Done { item: 0, pod: None, was: None, unpredicted: None }), None);
     at(1, Event::Began { item: 1, run: id(1) });
     let each = at(21, Event::Done { item: 1, pod: None, was: None, unpredicted: None });
-    assert_eq!(each, Some(jiff::SignedDuration::from_secs(20)));
+    assert_eq!(each, Some(SignedDuration::from_secs(20)));
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn items_whose_place_another_plan_took_count_no_more() {
 
 /// What is seen while a run still has the lease of acme.
 fn leased(run: &str) -> Snapshot {
-    use crate::cluster::{Lease, Observation, Seen};
+    use crate::cluster::Lease;
     let mut seen =
         sketch("node w1\nnode w2 cordoned\nnode w3\ntenant acme 2 on w1 w1", now()).expect("a sketch");
     seen.journals.freshness = Freshness::Live { since: now() };
@@ -521,7 +521,7 @@ fn leased(run: &str) -> Snapshot {
 fn spreading(to: &str) -> Campaign {
     let seen = sketch("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1", now()).expect("a sketch");
     let goal = Goal::Rebalance { nodes: vec![], tenants: vec![], only_spread: true };
-    let policy = Policy { pod_age: jiff::SignedDuration::ZERO, ..Policy::default() };
+    let policy = Policy { pod_age: SignedDuration::ZERO, ..Policy::default() };
     let aim = Aim { goal, caps: Caps::default(), policy };
     let mut items = offer(&aim, &seen).expect("it is proposed").items;
     let [Intent::Move { moved }] = items.as_mut_slice() else { panic!("{items:?}") };
@@ -551,6 +551,40 @@ fn the_lease_of_the_run_before_is_waited_for_whatever_else_has_changed() {
 }
 
 #[test]
+fn the_end_of_the_run_before_is_waited_for_until_it_is_seen() {
+    let seen = sketch("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1", now()).expect("a sketch");
+    let mut it = spreading("w3");
+    let Considered::Run(made) = consider(&it, 0, &seen, now()) else { panic!("nothing is in its way") };
+    let run = Run::new(id(0), "alice", made.approve(None, None).expect("a plan"));
+    // Its lease is seen no more, or is from long ago.
+    let lagging = |mut seen: Snapshot| {
+        let journal = run::journal::blank(&run, "wheelhouse").expect("a ConfigMap");
+        let plan = journal.data.as_ref().and_then(|d| d.get("plan")).expect("a plan").as_str().into();
+        let (state, key) = (Some("running".into()), Key::new("wheelhouse", run::journal::name(&run.id)));
+        let journal = Journal {
+            key: key.clone(),
+            resource_version: "1".into(),
+            created: now(),
+            state,
+            of: Written::Run,
+            plan,
+            events: "".into(),
+            asked: "".into(),
+        };
+        seen.observe(Observation::Journal(Seen::Put(key, journal)));
+        seen
+    };
+    let seen = lagging(seen);
+    let in_the_way = |considered: &Considered| matches!(considered, Considered::Stop(why, _) if why.contains("finish it or give it up first"));
+    assert!(in_the_way(&consider(&it, 0, &seen, now())), "the run of somebody else");
+    begin(&mut it, 0);
+    note(&mut it, Event::Failed { item: 0, why: "a test".into() });
+    assert!(matches!(consider(&it, 0, &seen, now()), Considered::Later(_)));
+    let much_later = now() + SignedDuration::from_mins(4);
+    assert!(in_the_way(&consider(&it, 0, &seen, much_later)), "not for ever");
+}
+
+#[test]
 fn the_rest_is_planned_once_its_own_runs_have_given_their_leases_back() {
     let mut it = spreading("w3");
     begin(&mut it, 0);
@@ -568,7 +602,7 @@ fn the_rest_is_planned_once_its_own_runs_have_given_their_leases_back() {
     );
     // Once it has run out, the pod has its plan again.
     let mut later = leased("run-0");
-    later.at = now() + jiff::SignedDuration::from_secs(60);
+    later.at = now() + SignedDuration::from_secs(60);
     assert_eq!(rest(&it, &later).expect("it is planned").proposed.items().len(), 1);
 }
 
