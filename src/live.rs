@@ -30,6 +30,7 @@ mod ours;
 mod outages;
 pub mod platform;
 mod probe;
+mod protobuf;
 mod read;
 pub mod registry;
 mod revisions;

@@ -19,7 +19,7 @@ mod openapi;
 mod patch;
 pub(crate) mod path;
 pub(crate) mod portforward;
-mod protobuf;
+pub(crate) mod protobuf;
 mod reply;
 mod resize;
 mod review;

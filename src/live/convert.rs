@@ -1,4 +1,4 @@
-//! Foreign objects become ours: JSON text of one Kubernetes object in, a type of `cluster` out.
+//! Foreign objects become ours: JSON text of one Kubernetes object in, or its protobuf, a type of `cluster` out.
 //!
 //! Called by the sources for every object they read, by the benchmarks, and by tests with recorded replies. Pure: no
 //! IO, no clock. A text that cannot be read gives an [`Unreadable`] naming the object, never a panic, and never costs
@@ -13,9 +13,12 @@ use std::{
 
 use foldhash::HashSet;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 
-use super::slim::{self, IntOrText, Quantities};
+use super::{
+    protobuf::{self, Message, schema},
+    slim::{self, IntOrText, Quantities},
+};
 use crate::cluster::{
     Affinity, Amounts, Autoscaler, Budget, Certificate, Claim, Container, Cpu, EndpointSlice, Gateway,
     HttpRoute, Ingress, IngressClass, Job, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
@@ -102,6 +105,15 @@ pub trait Kind: Send + 'static {
 
     /// Reads the object that begins there, of which the end is not known. Quicker than to look for its end first.
     fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, Self::Value>;
+
+    /// Its lists are asked for in protobuf, as this message.
+    const MESSAGE: Option<&'static Message> = None;
+
+    /// Reads one object of a list in protobuf.
+    fn read_message(
+        bytes: &[u8],
+        interner: &mut Interner,
+    ) -> Result<Object<Self::Key, Self::Value>, Unreadable>;
 }
 
 /// What begins somewhere.
@@ -286,7 +298,7 @@ impl<T: ?Sized + Hash + Eq> Table<T> {
 /// Declares the kinds: where each is found, its key, and what reads it.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $value:ty, $group:literal $version:literal $plural:literal $singular:literal
-        $scope:ident, $read:path;)+) => {$(
+        $scope:ident, $read:path $(, $message:ident)?;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $kind;
@@ -313,6 +325,15 @@ macro_rules! kinds {
             fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, $value> {
                 parse_first(bytes, |slim| $read(slim, interner))
             }
+
+            $(const MESSAGE: Option<&'static Message> = Some(&schema::$message);)?
+
+            fn read_message(
+                bytes: &[u8],
+                interner: &mut Interner,
+            ) -> Result<Object<Self::Key, $value>, Unreadable> {
+                parse_message(bytes, Self::MESSAGE, |slim| $read(slim, interner))
+            }
         }
     )+};
     (@key namespaced) => { Key };
@@ -331,13 +352,13 @@ kinds! {
     /// Nodes.
     Nodes: Node, "" "v1" "nodes" "node" node, node::node;
     /// Pods.
-    Pods: Pod, "" "v1" "pods" "pod" namespaced, pod::pod;
+    Pods: Pod, "" "v1" "pods" "pod" namespaced, pod::pod, POD;
     /// Deployments.
-    Deployments: Workload, "apps" "v1" "deployments" "deployment" namespaced, workload::deployment;
+    Deployments: Workload, "apps" "v1" "deployments" "deployment" namespaced, workload::deployment, DEPLOYMENT;
     /// StatefulSets.
     StatefulSets: Workload, "apps" "v1" "statefulsets" "statefulset" namespaced, workload::stateful_set;
     /// ReplicaSets.
-    ReplicaSets: ReplicaSet, "apps" "v1" "replicasets" "replicaset" namespaced, workload::replica_set;
+    ReplicaSets: ReplicaSet, "apps" "v1" "replicasets" "replicaset" namespaced, workload::replica_set, REPLICA_SET;
     /// Services.
     Services: Service, "" "v1" "services" "service" namespaced, policy::service;
     /// HorizontalPodAutoscalers.
@@ -398,6 +419,21 @@ fn parse<S: DeserializeOwned, K, V>(
     read.map_err(|why| unreadable(text.as_bytes(), why))
 }
 
+fn parse_message<S: DeserializeOwned, K, V>(
+    bytes: &[u8],
+    message: Option<&'static Message>,
+    convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
+) -> Result<Object<K, V>, Unreadable> {
+    let read = match message {
+        Some(message) => S::deserialize(protobuf::Reader::new(bytes, message)).map_err(|e| e.to_string()),
+        None => Err("it is not read from protobuf".into()),
+    };
+    read.and_then(convert).map_err(|why| {
+        let stub = message.and_then(|m| slim::Stub::deserialize(protobuf::Reader::new(bytes, m)).ok());
+        of_stub(stub.unwrap_or_default(), why)
+    })
+}
+
 fn parse_first<S: DeserializeOwned, K, V>(
     bytes: &[u8],
     convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
@@ -414,7 +450,11 @@ fn parse_first<S: DeserializeOwned, K, V>(
 }
 
 fn unreadable(text: &[u8], why: Fault) -> Unreadable {
-    let stub = serde_json::from_slice::<slim::Stub>(text).unwrap_or_default().metadata;
+    of_stub(serde_json::from_slice(text).unwrap_or_default(), why)
+}
+
+fn of_stub(stub: slim::Stub, why: Fault) -> Unreadable {
+    let stub = stub.metadata;
     let version = Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
     Unreadable { namespace: stub.namespace, name: stub.name, version, why }
 }

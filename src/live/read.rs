@@ -13,6 +13,7 @@ use http_body_util::{BodyDataStream, BodyExt};
 use kube::{Client, client::Body, core::Status};
 use tokio::time::timeout;
 
+use super::protobuf;
 use crate::wire::{self, Wire};
 
 /// A line longer than this is not an object: etcd takes 1.5 MB.
@@ -63,15 +64,24 @@ pub(super) async fn open(wire: &Wire, path: &str) -> Result<Lines, Fault> {
         // Since 1.37 each event of a watch is a gzip member of its own, of which only the first would be decoded.
         .header(header::ACCEPT_ENCODING, "identity")
         .body(Body::empty());
-    let body = endless(wire, request).await?;
+    let (_, body) = endless(wire, request).await?;
     Ok(Lines { body: body.into_data_stream(), buffer: BytesMut::new(), scanned: 0 })
 }
 
-/// Opens a list: as compressed as the server will. Its head must come within the deadline for reads.
-pub(super) async fn list(wire: &Wire, path: &str) -> Result<Chunks, Fault> {
-    let request = Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty());
-    let body = endless(wire, request).await?;
-    Ok(Chunks(body.into_data_stream()))
+/// Opens a list: as compressed as the server will, in protobuf where that is wished and it can. Its head must come within
+/// the deadline for reads. Also tells whether it is protobuf.
+pub(super) async fn list(wire: &Wire, path: &str, protobuf: bool) -> Result<(Chunks, bool), Fault> {
+    let accept = if protobuf { PROTOBUF_OR_JSON } else { "application/json" };
+    let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty());
+    let (headers, body) = endless(wire, request).await?;
+    Ok((Chunks(body.into_data_stream()), is_protobuf(&headers)))
+}
+
+const PROTOBUF_OR_JSON: &str = "application/vnd.kubernetes.protobuf, application/json";
+
+fn is_protobuf(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    content_type.is_some_and(|t| t.starts_with("application/vnd.kubernetes.protobuf"))
 }
 
 /// A reply as it comes, its compression undone.
@@ -88,11 +98,11 @@ impl Chunks {
     }
 }
 
-async fn endless(wire: &Wire, request: http::Result<Request<Body>>) -> Result<Body, Fault> {
+async fn endless(wire: &Wire, request: http::Result<Request<Body>>) -> Result<(HeaderMap, Body), Fault> {
     // A credential plug-in has a deadline of its own.
     let client = wire.client().await.map_err(Fault::transport)?;
     let begun = timeout(wire::READ_WITHIN, begin(wire, &client, request)).await;
-    Ok(begun.map_err(|_| Fault::silent())??.1)
+    begun.map_err(|_| Fault::silent())?
 }
 
 async fn send(
@@ -125,8 +135,11 @@ async fn begin(
     }
     let bytes = body.collect().await.map_err(|e| Fault::transport(wire::sentence(&e)))?.to_bytes();
     let text = String::from_utf8_lossy(&bytes);
-    let mut status = serde_json::from_slice::<Status>(&bytes)
-        .unwrap_or_else(|_| Status::failure(text.lines().next().unwrap_or_default(), ""));
+    let status = match is_protobuf(&head.headers) {
+        true => protobuf::status(&bytes),
+        false => serde_json::from_slice::<Status>(&bytes).ok(),
+    };
+    let mut status = status.unwrap_or_else(|| Status::failure(text.lines().next().unwrap_or_default(), ""));
     status.code = head.status.as_u16();
     let seconds = head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
     Err(Fault { after: seconds.map(Duration::from_secs), ..Fault::of_status(status) })

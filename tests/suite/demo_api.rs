@@ -480,6 +480,31 @@ async fn who_may_not_is_told_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_written_in_protobuf_for_who_would_rather_have_it() {
+    let cluster = begin(still(3, 1)).await;
+    let client = client(&cluster).await;
+    let content_type = async |path: &str, accept: &str| {
+        let request = Request::get(path).header("accept", accept).body(Body::empty()).expect("a request");
+        let reply = client.send(request).await.expect("a reply");
+        let content_type = reply.headers()["content-type"].to_str().expect("text").to_owned();
+        let body = reply.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(body.starts_with(b"k8s\0"), content_type == PROTOBUF, "{path} {content_type}");
+        content_type
+    };
+    const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+    let either = format!("{PROTOBUF}, {JSON}");
+    for path in ["/api/v1/pods", "/apis/apps/v1/deployments", "/apis/apps/v1/replicasets?limit=2"] {
+        assert_eq!(content_type(path, &either).await, PROTOBUF, "{path}");
+        assert_eq!(content_type(path, &format!("{JSON}, {PROTOBUF}")).await, JSON, "{path}");
+    }
+    assert_eq!(content_type("/api/v1/pods?limit=x", &either).await, JSON, "a refusal");
+    // What has no place in protobuf is told in the other form.
+    let pods = get(&client, "/api/v1/pods").await.1;
+    cluster.faults().malform("pods", pods["items"][0]["metadata"]["name"].as_str().expect("a name"));
+    assert_eq!(content_type("/api/v1/pods", &either).await, JSON);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_strike_where_they_are_set() {
     let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;

@@ -1,13 +1,15 @@
-//! Protobuf bodies, read into JSON: current kubectl and other Go clients send them.
+//! Protobuf bodies, read into JSON: current kubectl and other Go clients send them. And lists, written in protobuf for who
+//! asks for that first.
 //!
-//! Replies are always JSON, which such clients accept. What is no type of the API's table is refused as an unsupported
+//! All other replies are JSON, which such clients accept. What is no type of the API's table is refused as an unsupported
 //! media type.
 
 use base64::Engine;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::types::{Message, Type};
+use super::reply::Listing;
+use super::types::{Field, Message, Type};
 use crate::store::{stamp, stamp_micro};
 
 /// How deep messages may be nested.
@@ -44,6 +46,146 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, String> {
     object.insert("apiVersion".into(), api_version.into());
     object.insert("kind".into(), kind.into());
     Ok(object.into())
+}
+
+/// Whether a client would rather have protobuf than what else it takes.
+pub(crate) fn is_wished(accept: &str) -> bool {
+    accept.split(',').next().is_some_and(|media| media.trim() == MEDIA_TYPE)
+}
+
+/// What it is called in headers.
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
+
+/// A list of whole objects, in its envelope. `None`: something in it has no place in protobuf.
+pub(crate) fn list(listing: &Listing) -> Option<Vec<u8>> {
+    let kind = listing.kind;
+    let schema = Message::of_kind(kind)?;
+    let mut list = Vec::with_capacity(listing.items.len() * 4096);
+    let mut metadata = Vec::new();
+    write(Message::of("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")?, &listing.metadata, &mut metadata)?;
+    put_bytes(1, &metadata, &mut list);
+    let mut written = Vec::new();
+    for object in &listing.items {
+        written.clear();
+        write(schema, object, &mut written)?;
+        put_bytes(2, &written, &mut list);
+    }
+    let mut type_meta = Vec::new();
+    put_bytes(1, kind.api_version().as_bytes(), &mut type_meta);
+    put_bytes(2, kind.list_kind.as_bytes(), &mut type_meta);
+    let mut envelope = Vec::with_capacity(list.len() + 64);
+    envelope.extend(b"k8s\0");
+    put_bytes(1, &type_meta, &mut envelope);
+    put_bytes(2, &list, &mut envelope);
+    put_bytes(3, b"", &mut envelope);
+    put_bytes(4, b"", &mut envelope);
+    Some(envelope)
+}
+
+/// Writes the fields of an object, in the order of their numbers as far as the table has them in it.
+fn write(schema: &Message, object: &Value, out: &mut Vec<u8>) -> Option<()> {
+    let known = |name: &str| name == "kind" || name == "apiVersion" || has(schema, name);
+    let object = object.as_object().filter(|object| object.keys().all(|name| known(name)))?;
+    write_known(schema, object, out)
+}
+
+fn has(schema: &Message, name: &str) -> bool {
+    schema.fields.iter().any(|field| match &field.holds {
+        Type::Message(key) if field.name == "-" => Message::of(key).is_some_and(|inline| has(inline, name)),
+        _ => field.name == name,
+    })
+}
+
+fn write_known(schema: &Message, object: &Map<String, Value>, out: &mut Vec<u8>) -> Option<()> {
+    for Field { number, name, holds, .. } in schema.fields.iter().filter(|field| field.number > 0) {
+        if let (&"-", Type::Message(key)) = (name, holds) {
+            let mut inline = Vec::new();
+            write_known(Message::of(key)?, object, &mut inline)?;
+            put_bytes(*number, &inline, out);
+            continue;
+        }
+        match (object.get(*name), holds) {
+            (None | Some(Value::Null), _) => {}
+            (Some(Value::Array(all)), Type::List(holds)) => {
+                all.iter().try_for_each(|one| put(*number, holds, one, out))?;
+            }
+            (Some(Value::Object(all)), Type::Map(holds)) => {
+                for (key, value) in all {
+                    let mut entry = Vec::new();
+                    put_bytes(1, key.as_bytes(), &mut entry);
+                    put(2, holds, value, &mut entry)?;
+                    put_bytes(*number, &entry, out);
+                }
+            }
+            (Some(value), holds) => put(*number, holds, value, out)?,
+        }
+    }
+    Some(())
+}
+
+/// Writes one value behind its number.
+fn put(number: u64, holds: &Type, value: &Value, out: &mut Vec<u8>) -> Option<()> {
+    let mut inner = Vec::new();
+    match holds {
+        Type::Text => inner.extend(value.as_str()?.as_bytes()),
+        Type::Bytes => inner = base64::engine::general_purpose::STANDARD.decode(value.as_str()?).ok()?,
+        Type::Bool => {
+            put_varint(number << 3, out);
+            put_varint(value.as_bool()?.into(), out);
+            return Some(());
+        }
+        Type::Int32 | Type::Int64 => {
+            put_varint(number << 3, out);
+            put_varint(value.as_i64()?.cast_unsigned(), out);
+            return Some(());
+        }
+        Type::Double => {
+            put_varint(number << 3 | 1, out);
+            out.extend(value.as_f64()?.to_le_bytes());
+            return Some(());
+        }
+        Type::Quantity => match value {
+            Value::Number(number) => put_bytes(1, number.to_string().as_bytes(), &mut inner),
+            other => put_bytes(1, other.as_str()?.as_bytes(), &mut inner),
+        },
+        Type::IntOrString => match value {
+            Value::Number(number) => {
+                inner.extend([1 << 3, 0, 2 << 3]);
+                put_varint(number.as_i64()?.cast_unsigned(), &mut inner);
+            }
+            other => {
+                inner.extend([1 << 3, 1]);
+                put_bytes(3, other.as_str()?.as_bytes(), &mut inner);
+            }
+        },
+        Type::Time | Type::MicroTime => {
+            let at: Timestamp = value.as_str()?.parse().ok()?;
+            inner.push(1 << 3);
+            put_varint(at.as_second().cast_unsigned(), &mut inner);
+            inner.push(2 << 3);
+            put_varint(i64::from(at.subsec_nanosecond()).cast_unsigned(), &mut inner);
+        }
+        Type::Any => put_bytes(1, value.to_string().as_bytes(), &mut inner),
+        Type::Message(key) => write(Message::of(key)?, value, &mut inner)?,
+        Type::List(_) | Type::Map(_) => return None,
+    }
+    put_bytes(number, &inner, out);
+    Some(())
+}
+
+fn put_bytes(number: u64, bytes: &[u8], out: &mut Vec<u8>) {
+    put_varint(number << 3 | 2, out);
+    put_varint(bytes.len() as u64, out);
+    out.extend(bytes);
+}
+
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while number > 0x7f {
+        // The low seven bits, and that more follow.
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
 }
 
 fn message(schema: &Message, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, String> {
@@ -234,6 +376,32 @@ mod tests {
         let spec = [vec![1 << 3, 0], vec![5 << 3, 0]].concat();
         let read = decode(&enveloped("Deployment", &field(2, &spec))).unwrap();
         assert_eq!(read["spec"], json!({"replicas": 0}));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let pod = json!({
+            "metadata": {"name": "p", "labels": {"a": "b"}, "creationTimestamp": "2026-11-21T09:00:00Z",
+                "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {"f:nodeName": {}}}}]},
+            "spec": {
+                "volumes": [{"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": "p"}]}}],
+                "tolerations": [{"operator": "Exists", "tolerationSeconds": 300}],
+                "containers": [{"name": "c", "resources": {"requests": {"memory": "1Gi", "cpu": "100m"}},
+                    "readinessProbe": {"httpGet": {"port": 80}, "initialDelaySeconds": 5}, "tty": true,
+                    "livenessProbe": {"httpGet": {"port": "http"}}}],
+                "priority": -7,
+            },
+            "status": {"phase": "Running"},
+        });
+        let schema = Message::named("", "v1", "Pod").unwrap();
+        let mut bytes = Vec::new();
+        write(schema, &pod, &mut bytes).expect("it has a place for all of it");
+        assert_eq!(Value::from(message(schema, &bytes, 0).unwrap()), pod);
+        for odd in
+            [json!({"spec": {"nodeName": 5}}), json!({"metadata": {"labels": "x"}}), json!({"more": 1})]
+        {
+            assert_eq!(write(schema, &odd, &mut Vec::new()), None, "{odd}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::api::{Failure, Follow, Forward, Pieces, Reply, Surroundings, Watch};
 use crate::forward::{self, Accepted, Upgrade};
 
 /// Replies from this size on are compressed (`defaultGzipThresholdBytes` of the API server), at its level.
-pub(super) const GZIP_FROM: usize = 128 * 1024;
+const GZIP_FROM: usize = 128 * 1024;
 const GZIP_LEVEL: u32 = 1;
 
 pub(super) fn refusal(inner: &Inner, failure: &Failure) -> Response<Body> {
@@ -44,8 +44,19 @@ pub(super) fn whole(
     response
 }
 
-/// What is large is compressed for who takes it, as a real API server does with all but watches and logs.
-pub(super) fn compressed(mut response: Response<Body>, body: Vec<u8>) -> Response<Body> {
+/// A body that is written out. What is large is compressed for who takes it, as a real API server does with all but watches
+/// and logs.
+pub(super) fn sized(
+    inner: &Inner,
+    status: u16,
+    content_type: &'static str,
+    body: Vec<u8>,
+    gzip: bool,
+) -> Response<Body> {
+    if !gzip || body.len() < GZIP_FROM {
+        return whole(inner, status, content_type, None, body);
+    }
+    let mut response = whole(inner, status, content_type, None, Vec::new());
     let mut gzip = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::new(GZIP_LEVEL));
     // Writing into memory does not fail.
     let body = match gzip.write_all(&body).and_then(|()| gzip.finish()) {

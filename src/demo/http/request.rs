@@ -8,11 +8,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{
-    GZIP_FROM, attached, compressed, executed, followed, forwarded, listed, refusal, watched, whole,
-};
+use super::reply::{attached, executed, followed, forwarded, listed, refusal, sized, watched};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
-use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, User};
+use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, User, protobuf};
 use crate::faults::Outcome;
 use crate::forward::Upgrade;
 
@@ -212,17 +210,13 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
         Ok(Answer::Reply(reply)) => {
             let mut response = match reply.payload {
                 Payload::List(listing) if listing.form == Form::Plain => {
-                    listed(inner, reply.status, reply.content_type, listing.pieces(), gzip)
-                }
-                payload => {
-                    let body = payload.bytes();
-                    if gzip && body.len() >= GZIP_FROM {
-                        let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
-                        compressed(empty, body)
-                    } else {
-                        whole(inner, reply.status, reply.content_type, None, body)
+                    let message = protobuf::is_wished(&request.accept).then(|| protobuf::list(&listing));
+                    match message.flatten() {
+                        Some(body) => sized(inner, reply.status, protobuf::MEDIA_TYPE, body, gzip),
+                        None => listed(inner, reply.status, reply.content_type, listing.pieces(), gzip),
                     }
                 }
+                payload => sized(inner, reply.status, reply.content_type, payload.bytes(), gzip),
             };
             for warning in &reply.warnings {
                 let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
