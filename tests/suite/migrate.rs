@@ -438,27 +438,46 @@ fn a_job_that_is_gone_and_one_that_is_late_leave_the_outcome_unknown() {
 
 #[test]
 fn an_image_that_cannot_be_pulled_fails_before_anything_ran_and_is_given_back() {
-    let ground = Ground::new();
-    autoscaled(&ground);
-    let alice = ground.session("alice@bastion");
-    let was = before(&ground);
-    let mut handle = start(&alice, long());
-    ground.drive_until(&alice, &mut handle, |run| run.steps[waits(run)] == StepState::Started);
-    ground.drive_until(&alice, &mut handle, |_| job_pod(&ground).is_some());
-    let pod = job_pod(&ground).expect("a pod");
-    ground.cluster.with_world(|w| {
-        let waiting = json!([{ "name": "php-fpm", "ready": false, "restartCount": 0, "image": "x", "imageID": "",
-            "state": { "waiting": { "reason": "ImagePullBackOff" } }, "lastState": {} }]);
-        w.store.update_status(Kind::POD, TENANT, &pod, "kubelet", |p| {
-            p["status"]["containerStatuses"] = waiting;
+    for init in [false, true] {
+        let ground = Ground::new();
+        autoscaled(&ground);
+        let alice = ground.session("alice@bastion");
+        let was = before(&ground);
+        let mut handle = start(&alice, long());
+        ground.drive_until(&alice, &mut handle, |run| run.steps[waits(run)] == StepState::Started);
+        ground.drive_until(&alice, &mut handle, |_| job_pod(&ground).is_some());
+        let pod = job_pod(&ground).expect("a pod");
+        let waiting = |name: &str, reason: &str| {
+            json!([{ "name": name, "ready": false, "restartCount": 0, "image": "x", "imageID": "",
+                "state": { "waiting": { "reason": reason } }, "lastState": {} }])
+        };
+        ground.cluster.with_world(|w| {
+            if init {
+                w.store.update(Kind::POD, TENANT, &pod, "somebody", |p| {
+                    p["spec"]["initContainers"] =
+                        json!([{ "name": "setup", "image": "registry.example/setup:1" }]);
+                });
+            }
+            w.store.update_status(Kind::POD, TENANT, &pod, "kubelet", |p| {
+                let own = if init { "PodInitializing" } else { "ImagePullBackOff" };
+                p["status"]["containerStatuses"] = waiting("php-fpm", own);
+                if init {
+                    p["status"]["initContainerStatuses"] = waiting("setup", "ImagePullBackOff");
+                }
+            });
         });
-    });
-    let run = ground.drive(&alice, &mut handle);
-    assert_eq!(run.state, RunState::Failed, "{:?}", run.last_word());
-    assert!(text(&run).contains("ImagePullBackOff"), "{}", text(&run));
-    assert_eq!(before(&ground), was);
-    ground.step(60);
-    assert_eq!(job_pod(&ground), None, "the job is deleted");
+        let run = ground.drive(&alice, &mut handle);
+        assert_eq!(run.state, RunState::Failed, "{:?}", run.last_word());
+        let who = if init {
+            "setup ImagePullBackOff: registry.example/setup:1"
+        } else {
+            "php-fpm ImagePullBackOff: "
+        };
+        assert!(text(&run).contains(who), "{}", text(&run));
+        assert_eq!(before(&ground), was);
+        ground.step(60);
+        assert_eq!(job_pod(&ground), None, "the job is deleted");
+    }
 }
 
 #[test]

@@ -82,45 +82,66 @@ pub(crate) fn list(listing: &Listing) -> Option<Vec<u8>> {
     Some(envelope)
 }
 
-/// Writes the fields of an object, in the order of their numbers as far as the table has them in it.
+/// Writes the fields of an object.
 fn write(schema: &Message, object: &Value, out: &mut Vec<u8>) -> Option<()> {
-    let known = |name: &str| name == "kind" || name == "apiVersion" || has(schema, name);
-    let object = object.as_object().filter(|object| object.keys().all(|name| known(name)))?;
-    write_known(schema, object, out)
+    let typed = |name: &str| name == "kind" || name == "apiVersion";
+    write_fields(schema, object.as_object()?.iter().filter(|(name, _)| !typed(name)), out)
 }
 
-fn has(schema: &Message, name: &str) -> bool {
-    schema.fields.iter().any(|field| match &field.holds {
-        Type::Message(key) if field.name == "-" => Message::of(key).is_some_and(|inline| has(inline, name)),
-        _ => field.name == name,
-    })
-}
-
-fn write_known(schema: &Message, object: &Map<String, Value>, out: &mut Vec<u8>) -> Option<()> {
-    for Field { number, name, holds, .. } in schema.fields.iter().filter(|field| field.number > 0) {
-        if let (&"-", Type::Message(key)) = (name, holds) {
-            let mut inline = Vec::new();
-            write_known(Message::of(key)?, object, &mut inline)?;
-            put_bytes(*number, &inline, out);
-            continue;
-        }
-        match (object.get(*name), holds) {
-            (None | Some(Value::Null), _) => {}
-            (Some(Value::Array(all)), Type::List(holds)) => {
-                all.iter().try_for_each(|one| put(*number, holds, one, out))?;
+fn write_fields<'a>(
+    schema: &Message,
+    fields: impl Iterator<Item = (&'a String, &'a Value)>,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    // What stands in the place of an inlined message is written into that.
+    let mut inlined: Vec<(&Field, &Message, Vec<(&String, &Value)>)> = Vec::new();
+    for (name, value) in fields {
+        let Some(field) = schema.fields.iter().find(|field| field.name == name && field.number > 0) else {
+            match inlined.iter_mut().find(|(_, message, _)| has(message, name)) {
+                Some((.., inner)) => inner.push((name, value)),
+                None => {
+                    let (field, message) = schema.fields.iter().find_map(|field| inlines(field, name))?;
+                    inlined.push((field, message, vec![(name, value)]));
+                }
             }
-            (Some(Value::Object(all)), Type::Map(holds)) => {
+            continue;
+        };
+        match (value, &field.holds) {
+            (Value::Null, _) => {}
+            (Value::Array(all), Type::List(holds)) => {
+                all.iter().try_for_each(|one| put(field.number, holds, one, out))?;
+            }
+            (Value::Object(all), Type::Map(holds)) => {
                 for (key, value) in all {
                     let mut entry = Vec::new();
                     put_bytes(1, key.as_bytes(), &mut entry);
                     put(2, holds, value, &mut entry)?;
-                    put_bytes(*number, &entry, out);
+                    put_bytes(field.number, &entry, out);
                 }
             }
-            (Some(value), holds) => put(*number, holds, value, out)?,
+            (value, holds) => put(field.number, holds, value, out)?,
         }
     }
+    for (field, message, fields) in inlined {
+        let mut inner = Vec::new();
+        write_fields(message, fields.into_iter(), &mut inner)?;
+        put_bytes(field.number, &inner, out);
+    }
     Some(())
+}
+
+fn has(message: &Message, name: &str) -> bool {
+    message.fields.iter().any(|field| field.name == name)
+}
+
+/// The message of a field that stands in its place, where it has one of that name.
+fn inlines<'a>(field: &'a Field, name: &str) -> Option<(&'a Field, &'static Message)> {
+    match &field.holds {
+        Type::Message(key) if field.name == "-" => {
+            Some((field, Message::of(key)?)).filter(|(_, message)| has(message, name))
+        }
+        _ => None,
+    }
 }
 
 /// Writes one value behind its number.
@@ -165,7 +186,7 @@ fn put(number: u64, holds: &Type, value: &Value, out: &mut Vec<u8>) -> Option<()
             inner.push(2 << 3);
             put_varint(i64::from(at.subsec_nanosecond()).cast_unsigned(), &mut inner);
         }
-        Type::Any => put_bytes(1, value.to_string().as_bytes(), &mut inner),
+        Type::Any => put_bytes(1, &serde_json::to_vec(value).ok()?, &mut inner),
         Type::Message(key) => write(Message::of(key)?, value, &mut inner)?,
         Type::List(_) | Type::Map(_) => return None,
     }

@@ -153,12 +153,12 @@ impl Kind for JobEnded {
             return Standing::AtFrom(format!("job {name} is suspended"));
         }
         let Some(pod) = pod else { return Standing::AtFrom("its pod is not made yet".into()) };
-        let waits = pod.containers.iter().find_map(|c| Some((c, c.reason.as_deref()?)));
-        match waits {
+        let containers = || pod.spec.init_containers.iter().chain(pod.spec.containers.iter());
+        match pod.waits_for() {
             Some((container, why)) if NEVER_STARTS.contains(&why) => Standing::Failed(format!(
                 "job {name} does not start: {} {why}: {}",
                 container.name,
-                pod.spec.containers.iter().find(|c| c.name == container.name).map_or("", |c| &*c.image)
+                containers().find(|c| c.name == container.name).map_or("", |c| &*c.image)
             )),
             _ => Standing::AtFrom(running(pod, seen)),
         }
