@@ -84,17 +84,21 @@ pub(crate) fn list(listing: &Listing) -> Option<Vec<u8>> {
 
 /// Writes the fields of an object.
 fn write(schema: &Message, object: &Value, out: &mut Vec<u8>) -> Option<()> {
-    let typed = |name: &str| name == "kind" || name == "apiVersion";
-    write_fields(schema, object.as_object()?.iter().filter(|(name, _)| !typed(name)), out)
+    // The type of an object stands in the envelope.
+    let told = |name: &str| schema.fields.iter().any(|field| field.number == 0 && field.name == name);
+    write_fields(schema, object.as_object()?.iter().filter(|(name, _)| !told(name)), out)
 }
+
+/// A field of an object: its name and what it holds.
+type Pair<'a> = (&'a String, &'a Value);
 
 fn write_fields<'a>(
     schema: &Message,
-    fields: impl Iterator<Item = (&'a String, &'a Value)>,
+    fields: impl Iterator<Item = Pair<'a>>,
     out: &mut Vec<u8>,
 ) -> Option<()> {
     // What stands in the place of an inlined message is written into that.
-    let mut inlined: Vec<(&Field, &Message, Vec<(&String, &Value)>)> = Vec::new();
+    let mut inlined: Vec<(&Field, &Message, Vec<Pair<'_>>)> = Vec::new();
     for (name, value) in fields {
         let Some(field) = schema.fields.iter().find(|field| field.name == name && field.number > 0) else {
             match inlined.iter_mut().find(|(_, message, _)| has(message, name)) {
@@ -402,7 +406,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let pod = json!({
-            "metadata": {"name": "p", "labels": {"a": "b"}, "creationTimestamp": "2026-11-21T09:00:00Z",
+            "metadata": {"name": "p", "labels": {"a": "b"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "controller": true}],
+                "creationTimestamp": "2026-11-21T09:00:00Z",
                 "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {"f:nodeName": {}}}}]},
             "spec": {
                 "volumes": [{"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": "p"}]}}],

@@ -76,8 +76,8 @@ impl MessageCutter {
                     let length = match varint(&mut bytes).map_err(|e| e.to_string())? {
                         Some(RAW) => varint(&mut bytes).map_err(|e| e.to_string())?,
                         Some(_) => {
-                            let Some((_, _, taken)) = self.field()? else { return Ok(None) };
-                            self.start = taken;
+                            let Some((_, value)) = self.field()? else { return Ok(None) };
+                            self.start = value.end;
                             continue;
                         }
                         None => None,
@@ -88,18 +88,18 @@ impl MessageCutter {
                 }
                 Within::List(0) => self.place = Within::End,
                 Within::List(left) => {
-                    let Some((number, value, end)) = self.field()? else { return Ok(None) };
-                    let taken = (end - self.start) as u64;
+                    let Some((number, value)) = self.field()? else { return Ok(None) };
+                    let taken = (value.end - self.start) as u64;
                     let left = left.checked_sub(taken).ok_or("an object reaches beyond its end")?;
-                    (self.start, self.place) = (end, Within::List(left));
-                    match (number, value) {
-                        (1, Some(meta)) => {
-                            let meta = PageMeta::deserialize(Reader::new(&self.buffer[meta], &LIST_META));
+                    (self.start, self.place) = (value.end, Within::List(left));
+                    match number {
+                        1 => {
+                            let meta = PageMeta::deserialize(Reader::new(&self.buffer[value], &LIST_META));
                             return meta
                                 .map(|meta| Some(Piece::Meta(meta)))
                                 .map_err(|e| format!("metadata: {e}"));
                         }
-                        (2, Some(item)) => return Ok(Some(Piece::Item(&self.buffer[item]))),
+                        2 => return Ok(Some(Piece::Item(&self.buffer[value]))),
                         _ => {}
                     }
                 }
@@ -108,16 +108,13 @@ impl MessageCutter {
         }
     }
 
-    /// The field that comes next, once it is whole: its number, where its bytes are, and where it ends.
-    fn field(&self) -> Result<Option<(u64, Option<Range<usize>>, usize)>, String> {
+    /// The field that comes next, once it is whole: its number, and where its bytes are, up to the end of it.
+    fn field(&self) -> Result<Option<(u64, Range<usize>)>, String> {
         let mut rest = &self.buffer[self.start..];
-        let Some((number, wire)) = field(&mut rest).map_err(|e| e.to_string())? else { return Ok(None) };
+        let Some((number, raw)) = field(&mut rest).map_err(|e| e.to_string())? else { return Ok(None) };
         let end = self.buffer.len() - rest.len();
-        let value = match wire {
-            Raw::Bytes(bytes) => Some(end - bytes.len()..end),
-            Raw::Varint(_) | Raw::Fixed => None,
-        };
-        Ok(Some((number, value, end)))
+        let length = if let Raw::Bytes(bytes) = raw { bytes.len() } else { 0 };
+        Ok(Some((number, end - length..end)))
     }
 }
 
