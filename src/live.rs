@@ -28,6 +28,7 @@ mod log;
 mod object;
 mod ours;
 mod outages;
+mod piece;
 pub mod platform;
 mod probe;
 mod protobuf;

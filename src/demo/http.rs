@@ -47,6 +47,8 @@ pub struct RequestLine {
     pub method: String,
     /// Path and query as they came.
     pub path: String,
+    /// `Accept` as it came.
+    pub accept: String,
     /// Status of the answer; 0 when the connection was cut.
     pub status: u16,
     /// Who asked; "" without a valid token.

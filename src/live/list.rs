@@ -16,7 +16,6 @@ use std::{
 
 use futures::FutureExt;
 use memchr::memchr2;
-use serde::Deserialize;
 use tokio::{
     sync::{mpsc, watch},
     time::sleep,
@@ -24,6 +23,7 @@ use tokio::{
 
 use super::{
     convert::{First, Interner, Kind, Object, Unreadable},
+    piece::{PageMeta, Piece},
     protobuf::MessageCutter,
     read::{self, Chunks, Fault},
     subject::Subject,
@@ -37,24 +37,6 @@ const CUT_RETRY: Duration = Duration::from_secs(1);
 const TOGETHER: usize = 128 << 10;
 /// A value longer than this is not an object: etcd takes 1.5 MB.
 const LONGEST: usize = 32 << 20;
-
-/// What a list says of itself.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct PageMeta {
-    pub resource_version: Option<String>,
-    pub r#continue: Option<String>,
-    /// Objects on the pages after this one.
-    pub remaining_item_count: Option<u64>,
-}
-
-/// A part of a list's reply.
-pub(super) enum Piece<'a> {
-    /// Its `metadata`. A real server sends it before the objects.
-    Meta(PageMeta),
-    /// One of its `items`.
-    Item(&'a [u8]),
-}
 
 /// Cuts the JSON of a list into its parts, from chunks that end anywhere.
 #[derive(Default)]

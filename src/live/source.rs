@@ -23,7 +23,8 @@ use tokio::{
 use super::{
     convert::{Interner, Kind},
     event::{self, Line},
-    list::{self, PageMeta, Read},
+    list::{self, Read},
+    piece::PageMeta,
     read::{self, Fault, Lines, Next, encoded},
     subject::Subject,
 };

@@ -113,6 +113,24 @@ async fn a_missing_right_takes_nothing_else_down_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lists_of_what_is_many_come_in_protobuf_and_all_else_in_json() {
+    let cluster = still(4, Scenario::Calm).await;
+    let mut seen = Seen::of(&cluster.kubeconfig()).await;
+    seen.wait("the world", |s| s.is_ready() && s.replica_sets.freshness.is_live()).await;
+    let mut in_protobuf = std::collections::BTreeSet::new();
+    for line in cluster.requests().into_iter().filter(|line| line.method == "GET") {
+        let (path, query) = line.path.split_once('?').unwrap_or((&line.path, ""));
+        let either = "application/vnd.kubernetes.protobuf, application/json";
+        match line.accept == either {
+            true => assert!(in_protobuf.insert(path.to_owned()) && query.contains("limit="), "{}", line.path),
+            false => assert_eq!(line.accept, "application/json", "{}", line.path),
+        }
+    }
+    let wanted = ["/api/v1/pods", "/apis/apps/v1/deployments", "/apis/apps/v1/replicasets"];
+    assert_eq!(in_protobuf.iter().map(String::as_str).collect::<Vec<_>>(), wanted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_api_server_is_followed_again_and_nothing_is_blanked() {
     let cluster = still(4, Scenario::Calm).await;
     let mut seen = Seen::of(&cluster.kubeconfig()).await;

@@ -38,6 +38,7 @@ pub(super) async fn serve(
     let mut line = RequestLine {
         method: parts.method.to_string(),
         path: parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+        accept: word(&parts.headers, header::ACCEPT),
         status: 0,
         user: String::new(),
     };
@@ -106,6 +107,11 @@ fn faulty(code: u16, retry_after: Option<u32>) -> Failure {
     Failure { retry_after, ..Failure::new(code, reason, message) }
 }
 
+/// What a header says; "" where it is not there.
+fn word(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+}
+
 /// Authenticates a request and reads its body.
 async fn read(
     inner: &Inner,
@@ -113,9 +119,7 @@ async fn read(
     body: Incoming,
     line: &mut RequestLine,
 ) -> Result<Request, Failure> {
-    let word = |name: header::HeaderName| {
-        parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
-    };
+    let word = |name: header::HeaderName| word(&parts.headers, name);
     let authorization = word(header::AUTHORIZATION);
     let user = authorization
         .strip_prefix("Bearer ")

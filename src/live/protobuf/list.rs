@@ -10,7 +10,7 @@ use super::{
     schema::{self, LIST_META},
     text, varint,
 };
-use crate::live::list::{PageMeta, Piece};
+use crate::live::piece::{PageMeta, Piece};
 
 /// What each reply begins with.
 const MAGIC: &[u8] = b"k8s\0";

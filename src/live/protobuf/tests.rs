@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{FieldType, Message, schema, status};
 use crate::live::{
     convert::{Deployments, Interner, Kind, Pods, ReplicaSets},
-    list::{ListCutter, PageMeta, Read},
+    list::{ListCutter, Read},
+    piece::PageMeta,
 };
 
 macro_rules! captured {
