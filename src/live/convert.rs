@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, DeserializeOwned};
 
 use super::{
-    protobuf::{self, Message, schema},
+    protobuf::{Message, Reader, schema},
     slim::{self, IntOrText, Quantities},
 };
 use crate::cluster::{
@@ -106,15 +106,12 @@ pub trait Kind: Send + 'static {
     /// Reads the object that begins there, of which the end is not known. Quicker than to look for its end first.
     fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, Self::Value>;
 
-    /// Its lists are asked for in protobuf, as this message.
-    const MESSAGE: Option<&'static Message> = None;
-
-    /// Reads one object of a list in protobuf.
-    fn read_message(
-        bytes: &[u8],
-        interner: &mut Interner,
-    ) -> Result<Object<Self::Key, Self::Value>, Unreadable>;
+    /// Reads one object of a list in protobuf. `None`: its lists are asked for in JSON.
+    const READ_MESSAGE: Option<ReadMessage<Self::Key, Self::Value>> = None;
 }
+
+/// Reads one object from protobuf.
+pub type ReadMessage<K, V> = fn(&[u8], &mut Interner) -> Result<Object<K, V>, Unreadable>;
 
 /// What begins somewhere.
 #[derive(Debug)]
@@ -326,14 +323,9 @@ macro_rules! kinds {
                 parse_first(bytes, |slim| $read(slim, interner))
             }
 
-            $(const MESSAGE: Option<&'static Message> = Some(&schema::$message);)?
-
-            fn read_message(
-                bytes: &[u8],
-                interner: &mut Interner,
-            ) -> Result<Object<Self::Key, $value>, Unreadable> {
-                parse_message(bytes, Self::MESSAGE, |slim| $read(slim, interner))
-            }
+            $(const READ_MESSAGE: Option<ReadMessage<Self::Key, $value>> = Some(|bytes, interner| {
+                parse_message(bytes, &schema::$message, |slim| $read(slim, interner))
+            });)?
         }
     )+};
     (@key namespaced) => { Key };
@@ -421,17 +413,12 @@ fn parse<S: DeserializeOwned, K, V>(
 
 fn parse_message<S: DeserializeOwned, K, V>(
     bytes: &[u8],
-    message: Option<&'static Message>,
+    message: &'static Message,
     convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
 ) -> Result<Object<K, V>, Unreadable> {
-    let read = match message {
-        Some(message) => S::deserialize(protobuf::Reader::new(bytes, message)).map_err(|e| e.to_string()),
-        None => Err("it is not read from protobuf".into()),
-    };
-    read.and_then(convert).map_err(|why| {
-        let stub = message.and_then(|m| slim::Stub::deserialize(protobuf::Reader::new(bytes, m)).ok());
-        of_stub(stub.unwrap_or_default(), why)
-    })
+    let read = S::deserialize(Reader::new(bytes, message)).map_err(|e| e.to_string());
+    read.and_then(convert)
+        .map_err(|why| of_stub(slim::Stub::deserialize(Reader::new(bytes, message)).unwrap_or_default(), why))
 }
 
 fn parse_first<S: DeserializeOwned, K, V>(

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     convert::{First, Interner, Kind, Object, Unreadable},
-    piece::{PageMeta, Piece},
+    piece::{LONGEST, PageMeta, Piece},
     protobuf::MessageCutter,
     read::{self, Chunks, Fault},
     subject::Subject,
@@ -35,8 +35,6 @@ const ABSENT_RETRY: Duration = Duration::from_secs(30);
 const CUT_RETRY: Duration = Duration::from_secs(1);
 /// So much of a reply is looked at together, where it is there already.
 const TOGETHER: usize = 128 << 10;
-/// A value longer than this is not an object: etcd takes 1.5 MB.
-const LONGEST: usize = 32 << 20;
 
 /// Cuts the JSON of a list into its parts, from chunks that end anywhere.
 #[derive(Default)]
@@ -268,7 +266,7 @@ impl Parts {
     /// # Errors
     /// The list cannot be read, and why.
     pub async fn open<K: Kind>(wire: &wire::Wire, path: &str) -> Result<Self, Fault> {
-        let (chunks, is_protobuf) = read::list(wire, path, K::MESSAGE.is_some()).await?;
+        let (chunks, is_protobuf) = read::list(wire, path, K::READ_MESSAGE.is_some()).await?;
         Ok(Self { chunks, cutter: ListCutter::of(is_protobuf), end: None, plural: K::RESOURCE.plural })
     }
 
@@ -353,9 +351,10 @@ impl<K: Kind> Read<K> {
         match cutter {
             ListCutter::Json(cutter) => self.take_json(cutter, interner, head),
             ListCutter::Protobuf(cutter) => {
+                let read = K::READ_MESSAGE.ok_or("it came in protobuf, which was not asked for")?;
                 while let Some(part) = cutter.next()? {
                     match part {
-                        Piece::Item(item) => self.add(K::read_message(item, interner)),
+                        Piece::Item(item) => self.add(read(item, interner)),
                         Piece::Meta(meta) => head(meta),
                     }
                 }

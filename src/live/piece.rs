@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+/// A value longer than this is not an object: etcd takes 1.5 MB.
+pub(super) const LONGEST: usize = 32 << 20;
+
 /// What a list says of itself.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

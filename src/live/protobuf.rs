@@ -18,7 +18,7 @@ use serde::{
 
 pub(super) use list::{MessageCutter, status};
 use schema::Field;
-pub use schema::Message;
+pub(super) use schema::Message;
 
 mod list;
 pub(super) mod schema;
@@ -248,17 +248,9 @@ impl<'de> Deserializer<'de> for Many<'_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct enum identifier
+        newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 
@@ -358,16 +350,8 @@ impl<'de> Deserializer<'de> for One<'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct enum identifier
+        newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }

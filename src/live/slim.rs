@@ -486,4 +486,5 @@ slim! {
 
 /// Something stands there; what it is does not matter.
 #[derive(Debug, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Present(#[allow(dead_code, reason = "only its presence is asked for")] IgnoredAny);

@@ -62,7 +62,7 @@ pub(crate) fn list(listing: &Listing) -> Option<Vec<u8>> {
     let schema = Message::of_kind(kind)?;
     let mut list = Vec::with_capacity(listing.items.len() * 4096);
     let mut metadata = Vec::new();
-    write(Message::of("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")?, &listing.metadata, &mut metadata)?;
+    write(Message::named("", "v1", "ListMeta")?, &listing.metadata, &mut metadata)?;
     put_bytes(1, &metadata, &mut list);
     let mut written = Vec::new();
     for object in &listing.items {

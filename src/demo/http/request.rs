@@ -42,8 +42,7 @@ pub(super) async fn serve(
         status: 0,
         user: String::new(),
     };
-    let gzip = parts.headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok());
-    let gzip = gzip.is_some_and(|takes| takes.split(',').any(|t| t.trim().starts_with("gzip")));
+    let gzip = word(&parts.headers, header::ACCEPT_ENCODING).split(',').any(|t| t.trim().starts_with("gzip"));
     let answered = match read(&inner, &parts, body, &mut line).await {
         Ok(request) => {
             let watching = request.is_watch() || request.is_follow();

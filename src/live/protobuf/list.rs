@@ -10,12 +10,10 @@ use super::{
     schema::{self, LIST_META},
     text, varint,
 };
-use crate::live::piece::{PageMeta, Piece};
+use crate::live::piece::{LONGEST, PageMeta, Piece};
 
 /// What each reply begins with.
 const MAGIC: &[u8] = b"k8s\0";
-/// A value longer than this is not an object: etcd takes 1.5 MB.
-const LONGEST: usize = 32 << 20;
 
 /// Cuts a list into its parts, from chunks that end anywhere.
 #[derive(Default)]

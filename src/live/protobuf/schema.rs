@@ -5,7 +5,7 @@ use super::FieldType::{self, Bool, Inline, Int, IntOrString, Json, List, Map, Of
 
 /// A type of messages.
 #[derive(Debug)]
-pub struct Message {
+pub(in crate::live) struct Message {
     pub(super) fields: &'static [Field],
 }
 

@@ -33,7 +33,7 @@ pub(super) fn parsed(request: &Request, kind: &str) -> Result<Value, Failure> {
             let text = std::str::from_utf8(&request.body).map_err(|e| unrecognized(e.to_string()))?;
             serde_saphyr::from_str(text).map_err(|e| unrecognized(e.to_string()))?
         }
-        "application/vnd.kubernetes.protobuf" => {
+        protobuf::MEDIA_TYPE => {
             protobuf::decode(&request.body).map_err(|why| Failure::new(415, "UnsupportedMediaType", why))?
         }
         _ => {
