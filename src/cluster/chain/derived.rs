@@ -57,13 +57,16 @@ type Slices = OrdMap<Key, Arc<EndpointSlice>>;
 
 impl Clone for Derived {
     fn clone(&self) -> Self {
+        // One after the other: whoever judges the ways holds `faults` and wants `named`.
+        let named = held(&self.named).clone();
+        let faults = held(&self.faults).clone();
         Self {
             ways: self.ways.clone(),
-            named: Mutex::new(held(&self.named).clone()),
+            named: Mutex::new(named),
             endpoints: self.endpoints.clone(),
             front: self.front.clone(),
             judged: self.judged.clone(),
-            faults: Mutex::new(held(&self.faults).clone()),
+            faults: Mutex::new(faults),
         }
     }
 }
@@ -219,4 +222,45 @@ impl Inputs {
 /// What of a tenant the ways rest on: its pods come and go.
 fn named(tenant: &Tenant) -> (&TenantName, &WorkloadKey, &Labels) {
     (&tenant.name, &tenant.workload.key, &tenant.workload.template_labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_copied_while_others_judge_its_ways() {
+        const TIMES: usize = 50_000;
+        let mut seen = Snapshot::default();
+        let key = Key::new("acme", "acme");
+        let ingress = Ingress {
+            key: key.clone(),
+            created: Timestamp::UNIX_EPOCH,
+            class: None,
+            annotated: None,
+            canary: false,
+            paths: Vec::new(),
+            tls: Vec::new(),
+        };
+        seen.ingresses.items.insert(key, Arc::new(ingress));
+        let seen = Arc::new(seen);
+        let (through, ends) = mpsc::channel();
+        let spawn = |work: fn(&Snapshot)| {
+            let (seen, through) = (seen.clone(), through.clone());
+            thread::spawn(move || {
+                (0..TIMES).for_each(|_| work(&seen));
+                through.send(()).expect("it is waited for");
+            });
+        };
+        spawn(|seen| drop(seen.outside.clone()));
+        spawn(|seen| {
+            *held(&seen.outside.faults) = None;
+            seen.outside.faults(seen);
+        });
+        for _ in 0..2 {
+            ends.recv_timeout(Duration::from_secs(60)).expect("neither waits for the other");
+        }
+    }
 }
