@@ -49,11 +49,16 @@ use tokio::time::{Instant, sleep};
 
 use self::http::Server;
 use self::shared::Shared;
+use self::store::Store;
 
 /// How far the world's time may lag behind while nothing happens in it.
 const LAG: Duration = Duration::from_millis(250);
 /// World seconds a second at most.
 const FASTEST: f64 = 100_000.0;
+/// How often a kube-apiserver lets etcd forget changes (`--etcd-compaction-interval`), in world time.
+const COMPACTS: Duration = Duration::from_mins(5);
+/// The same where the world is fast: clients take as long as ever.
+const COMPACTS_NO_SOONER: Duration = Duration::from_mins(1);
 
 /// What the embedded cluster is made of and how its time runs.
 #[derive(Clone, Debug)]
@@ -201,6 +206,7 @@ impl Drop for Cluster {
 /// The clock: steps the world as time passes and lets watches know.
 async fn run(shared: Arc<Shared>, speed: f64) {
     let mut last = Instant::now();
+    let mut compaction = Compaction::new(speed, last);
     loop {
         let wait = {
             let mut world = shared.world();
@@ -211,6 +217,7 @@ async fn run(shared: Arc<Shared>, speed: f64) {
                 world.react();
             }
             last = now;
+            compaction.look(&mut world.store, now);
             publish(&shared, &world);
             let next = world.idle_until().map_or(LAG, |at| at.duration_since(world.now()).unsigned_abs());
             // At a high speed the lag in world time stays within a second, at the price of more looks.
@@ -228,6 +235,29 @@ async fn run(shared: Arc<Shared>, speed: f64) {
     }
 }
 
+/// Forgets the changes that were known at the look before the last, as a kube-apiserver does with etcd: a watch from
+/// before them gets 410.
+struct Compaction {
+    every: Duration,
+    last: Instant,
+    known: u64,
+}
+
+impl Compaction {
+    fn new(speed: f64, now: Instant) -> Self {
+        // The clock of a world that is stepped by hand is the wall's.
+        let every = if speed > 0.0 { COMPACTS.div_f64(speed) } else { COMPACTS };
+        Self { every: every.max(COMPACTS_NO_SOONER), last: now, known: 0 }
+    }
+
+    fn look(&mut self, store: &mut Store, now: Instant) {
+        if now - self.last >= self.every {
+            store.forget_before(self.known);
+            (self.last, self.known) = (now, store.revision());
+        }
+    }
+}
+
 fn publish(shared: &Shared, world: &World) {
     let revision = world.store.revision();
     shared.revision.send_if_modified(|known| std::mem::replace(known, revision) != revision);
@@ -238,4 +268,30 @@ fn publish(shared: &Shared, world: &World) {
         }
         changed
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_are_forgotten_after_two_compactions() {
+        let mut store = Store::new(Timestamp::UNIX_EPOCH, 1);
+        let (began, before) = (Instant::now(), store.revision());
+        let mut compaction = Compaction::new(1.0, began);
+        store.insert(Kind::NAMESPACE, json!({"metadata": {"name": "acme"}}));
+        let mut known = |minutes| {
+            compaction.look(&mut store, began + Duration::from_mins(minutes));
+            store.changes_since(before).is_ok()
+        };
+        assert_eq!([4, 5, 9, 10].map(&mut known), [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_fast_world_forgets_no_sooner_than_a_client_comes_back() {
+        let every = |speed| Compaction::new(speed, Instant::now()).every;
+        assert_eq!([0.0, 2.0, 100.0].map(every), [COMPACTS, COMPACTS / 2, COMPACTS_NO_SOONER]);
+    }
 }
