@@ -433,7 +433,7 @@ fn colours_are_named_in_the_theme_only() {
 #[test]
 fn the_commonest_words_are_names_of_one_type_each() {
     for name in ["Place", "Told", "Step", "Verdict", "Standing", "Endpoint"] {
-        let declared = Regex::new(&format!(r"(struct|enum|type) {name}")).expect("an expression");
+        let declared = Regex::new(&format!(r"\b(struct|enum|type) {name}\b")).expect("an expression");
         let of_it: Vec<_> = files()
             .into_iter()
             .filter(|(_, room, code)| room != "demo" && declared.is_match(code))
