@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Aim, Campaign, Envelope, Event, Pace};
+use super::{Aim, Campaign, Envelope, Pace};
 use crate::{
     cluster::{Lease, Snapshot, words::short_run},
     plan::{
@@ -152,9 +152,7 @@ pub struct Rest {
 /// A run of the campaign whose lease has not been given back and has not run out: until then its tenant can be planned
 /// for by nobody.
 fn unsettled(campaign: &Campaign, seen: &Snapshot) -> Option<Check> {
-    let own = |run: &str| {
-        campaign.entries.iter().any(|e| matches!(&e.event, Event::Began { run: begun, .. } if begun == run))
-    };
+    let own = |run: &str| campaign.begun().any(|begun| begun == run);
     let held = |lease: &&Arc<Lease>| lease.is_held(seen.at) && lease.run.as_deref().is_some_and(own);
     let lease = seen.leases.values().find(held)?;
     let seconds = lease.held_until()?.duration_since(seen.at).as_secs().max(1);

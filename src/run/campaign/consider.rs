@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Campaign, Doing, Event, ItemState, is_of_tenant, next::brief};
+use super::{Campaign, Doing, ItemState, is_of_tenant, next::brief};
 use crate::{
     cluster::{NodeName, Snapshot, Written},
     plan::{
@@ -114,11 +114,7 @@ fn has_unseen_end(campaign: &Campaign, seen: &Snapshot) -> bool {
         let state = |s: &ItemState| matches!(s, ItemState::Running(id) | ItemState::Held(id, _) if id == run);
         campaign.states.iter().any(state)
     };
-    let over = campaign.entries.iter().filter_map(|e| match &e.event {
-        Event::Began { run, .. } if !open(run) => Some(journal::name(run)),
-        _ => None,
-    });
-    let over: BTreeSet<_> = over.collect();
+    let over: BTreeSet<_> = campaign.begun().filter(|run| !open(run)).map(journal::name).collect();
     seen.journals.values().any(|j| j.of == Written::Run && !j.is_over() && over.contains(&*j.key.name))
 }
 

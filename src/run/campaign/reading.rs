@@ -79,6 +79,14 @@ impl Campaign {
         since.any(|e| matches!(e, Event::Began { item: i, .. } | Event::Resumed { item: i } if *i == item))
     }
 
+    /// The ids of the runs that it has begun.
+    pub(super) fn begun(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|e| match &e.event {
+            Event::Began { run, .. } => Some(run.as_str()),
+            _ => None,
+        })
+    }
+
     /// What an item is about: two items of one are never under way together.
     pub fn about(&self, item: usize) -> Option<About> {
         match &self.items[item] {
