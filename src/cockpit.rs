@@ -6,6 +6,8 @@
 
 mod alike;
 mod clipboard;
+#[cfg(target_os = "linux")]
+mod code;
 mod contexts;
 mod effects;
 mod forwards;
@@ -88,6 +90,8 @@ async fn stay(
         tokio::spawn(sizes(tell.clone())),
         tokio::spawn(signals(asked, tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone(), look.setup.onlooker.clone())),
+        #[cfg(target_os = "linux")]
+        tokio::spawn(code::give_back(seen.clone())),
     ];
     if let Some(onlooker) = &look.setup.onlooker {
         onlooker.opened(tell.clone());

@@ -31,7 +31,8 @@ impl Cockpit {
         let folder = tempfile::tempdir().expect("a folder");
         let size = PtySize { rows: 48, cols: 160, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_wheelhouse"));
+        let binary = std::env::var_os("WHEELHOUSE_BENCH_BINARY");
+        let mut command = CommandBuilder::new(binary.unwrap_or(env!("CARGO_BIN_EXE_wheelhouse").into()));
         command.args(["--kubeconfig", kubeconfig.to_str().expect("a path")]);
         command.args(more);
         for home in ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {

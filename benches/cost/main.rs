@@ -3,7 +3,8 @@
 //! 2,000 tenants on 200 nodes, 10,000 pods of 8.6 kB, served by a process of its own that compresses lists and streams
 //! watches as a real API server does. The cockpit is the real binary in a pseudo-terminal of 160x48. Times are ratios to
 //! reading the list of pods with the same client in the same run; memory, bytes and processor time are what the kernel
-//! counts. Sections can be named: `cargo bench --bench cost -- screen idle churn memory large back`.
+//! counts. Sections can be named: `cargo bench --bench cost -- screen idle churn memory large back`. Of what is installed
+//! (`cargo build --profile dist`) the figures are told with `WHEELHOUSE_BENCH_BINARY` as the path of that binary.
 
 mod cockpit;
 mod line;
