@@ -299,8 +299,10 @@ fn an_api_server_that_is_away_is_told_of_while_a_run_or_a_campaign_is_followed()
     let demo = demo();
     for tenants in [&["acme"][..], &["globex", "initech"]] {
         let typed = if tenants.len() == 1 { tenants[0] } else { "2 tenants" };
-        let slow = ["--command", "sleep 600", "--gitops-paused", "--yes", "--confirm", typed];
-        let arguments = [&["migrate"], tenants, &slow].concat();
+        // Longer than an API server that stands still for a while makes the world jump.
+        let long = ["--command", "sleep 80000", "--deadline", "24h"];
+        let slow = [&long[..], &["--gitops-paused", "--yes", "--confirm", typed]].concat();
+        let arguments = [&["migrate"], tenants, &slow[..]].concat();
         let mut command = demo.home.command(&demo.on(&arguments));
         let mut child =
             command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
