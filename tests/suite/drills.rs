@@ -42,13 +42,17 @@ fn press(terminal: &mut Terminal, steps: &[DrillStep]) {
         }
         // What is typed into a form is not typed outside of it.
         let again = step.keys != "y" && (step.keys.len() == 1 || step.keys.starts_with(['g', ':', '/']));
-        let Some(next) = steps.get(at + 1).filter(|_| again) else { continue };
-        for _ in 0..3 {
-            if terminal.shows_within(AGAIN, |screen| screen.contains(next.see)) {
+        let next = match steps.get(at + 1) {
+            Some(next) => next.see,
+            None if step.keys == "c" => "copied",
+            None => continue,
+        };
+        for _ in 0..if again { 3 } else { 0 } {
+            if terminal.shows_within(AGAIN, |screen| screen.contains(next)) {
                 break;
             }
             let screen = terminal.screen();
-            eprintln!("{} led to no {:?} yet:\n{screen}", step.keys.escape_debug(), next.see);
+            eprintln!("{} led to no {next:?} yet:\n{screen}", step.keys.escape_debug());
             if step.keys.len() > 1 {
                 assert!(commands.next().is_some(), "a second command led to nothing");
                 terminal.keys("\u{1b}");
