@@ -564,3 +564,18 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
         changes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::filling;
+
+    #[test]
+    fn in_the_order_that_fills_a_tree_all_come_once() {
+        let all: Vec<_> = (0..41).collect();
+        let mut filled: Vec<_> = filling(&all).copied().collect();
+        let eights = [0, 16, 32, 8, 24, 40].map(|at| filled.iter().position(|n| *n == at));
+        assert_eq!(eights, [0, 8, 16, 24, 32, 40].map(Some));
+        filled.sort_unstable();
+        assert_eq!(filled, all);
+    }
+}
