@@ -29,6 +29,15 @@ pub struct Ingress {
     pub tls: Vec<IngressTls>,
 }
 
+#[cfg(test)]
+impl Ingress {
+    /// One that leads nowhere, of no class.
+    pub(crate) fn bare(key: Key) -> Self {
+        let (created, paths, tls) = (Timestamp::UNIX_EPOCH, Vec::new(), Vec::new());
+        Self { key, created, class: None, annotated: None, canary: false, paths, tls }
+    }
+}
+
 /// Hosts of an Ingress, and where their certificate is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IngressTls {

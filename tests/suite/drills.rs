@@ -43,11 +43,12 @@ fn press(terminal: &mut Terminal, steps: &[DrillStep]) {
         // What is typed into a form is not typed outside of it.
         let again = step.keys != "y" && (step.keys.len() == 1 || step.keys.starts_with(['g', ':', '/']));
         let next = match steps.get(at + 1) {
+            _ if !again => continue,
             Some(next) => next.see,
             None if step.keys == "c" => "copied",
             None => continue,
         };
-        for _ in 0..if again { 3 } else { 0 } {
+        for _ in 0..3 {
             if terminal.shows_within(AGAIN, |screen| screen.contains(next)) {
                 break;
             }

@@ -235,16 +235,7 @@ mod tests {
         const TIMES: usize = 50_000;
         let mut seen = Snapshot::default();
         let key = Key::new("acme", "acme");
-        let ingress = Ingress {
-            key: key.clone(),
-            created: Timestamp::UNIX_EPOCH,
-            class: None,
-            annotated: None,
-            canary: false,
-            paths: Vec::new(),
-            tls: Vec::new(),
-        };
-        seen.ingresses.items.insert(key, Arc::new(ingress));
+        seen.ingresses.items.insert(key.clone(), Arc::new(Ingress::bare(key)));
         let seen = Arc::new(seen);
         let (through, ends) = mpsc::channel();
         let spawn = |work: fn(&Snapshot)| {

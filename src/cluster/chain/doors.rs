@@ -374,20 +374,8 @@ mod tests {
     fn a_host_has_the_first_entry_that_is_for_it() {
         let entry =
             |hosts: &[&str]| IngressTls { hosts: hosts.iter().map(|h| (*h).into()).collect(), secret: None };
-        let ingress = Ingress {
-            key: Key::new("acme", "web"),
-            created: Timestamp::UNIX_EPOCH,
-            class: None,
-            annotated: None,
-            canary: false,
-            paths: Vec::new(),
-            tls: vec![
-                entry(&["b.example.com"]),
-                entry(&["a.example.com"]),
-                entry(&[]),
-                entry(&["*.example.com"]),
-            ],
-        };
+        let tls = [&["b.example.com"][..], &["a.example.com"], &[], &["*.example.com"]].map(entry).into();
+        let ingress = Ingress { tls, ..Ingress::bare(Key::new("acme", "web")) };
         let twice = Ingress { tls: [&ingress.tls[..], &[entry(&["a.example.com"])]].concat(), ..ingress };
         let tls = TlsOf::of(&twice);
         let entries =

@@ -65,16 +65,8 @@ impl Site {
             let key = Key::new(tenant, tenant);
             let path = IngressPath { host: host.into(), path: "/".into(), exact: false, backend: None };
             let tls = IngressTls { hosts: vec![host.into()], secret: Some("tls".into()) };
-            let ingress = Ingress {
-                key: key.clone(),
-                created: days(-100),
-                class: None,
-                annotated: None,
-                canary: false,
-                paths: vec![path],
-                tls: vec![tls],
-            };
-            (key, ingress)
+            let bare = Ingress::bare(key.clone());
+            (key, Ingress { created: days(-100), paths: vec![path], tls: vec![tls], ..bare })
         };
         seen.observe(Observation::Ingress(Seen::All(HOSTS.map(ingress).into(), at(NOW))));
         let wanted = |name: &str| Wanted { name: name.into(), machine: None, connections: Some(24) };

@@ -45,15 +45,7 @@ fn seen(hosts: usize) -> Snapshot {
         backend: None,
     };
     let key = Key::new("acme", "acme");
-    let ingress = Ingress {
-        key: key.clone(),
-        created: Timestamp::UNIX_EPOCH,
-        class: None,
-        annotated: None,
-        canary: false,
-        paths: (0..hosts).map(path).collect(),
-        tls: vec![],
-    };
+    let ingress = Ingress { paths: (0..hosts).map(path).collect(), ..Ingress::bare(key.clone()) };
     let now = Timestamp::now();
     seen.observe(Observation::Ingress(Seen::All(vec![(key, ingress)], now)));
     let absent = || Seen::Lost(now, crate::cluster::NOT_INSTALLED.into());
