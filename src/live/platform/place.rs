@@ -113,7 +113,12 @@ impl Watched {
 
     /// It has answered, and does so still.
     pub(super) fn is_up(&self) -> bool {
-        self.answered.is_some() && self.silence.is_none()
+        self.answered.is_some() && !self.is_silent()
+    }
+
+    /// It was asked, and does not answer.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silence.is_some()
     }
 
     /// Its address, as it was last resolved.

@@ -3,6 +3,7 @@
 //! host is asked of it once in a while.
 
 mod gather;
+mod settle;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -39,6 +40,7 @@ use crate::{
     },
 };
 use gather::Basis;
+use settle::Unsettled;
 
 /// Looks under way at once.
 const AT_ONCE: usize = 8;
@@ -58,6 +60,8 @@ const SELDOM: u32 = 5;
 /// What a job came to.
 struct Done {
     job: Job,
+    /// When it was begun.
+    begun: u64,
     /// The address that was asked, where there is one.
     address: Option<SocketAddr>,
     found: Result<Outcome, place::Silence>,
@@ -87,6 +91,8 @@ pub(super) struct Poller {
     known: Components,
     /// What was found wrong once, where one slow answer is no news.
     doubted: HashSet<Spot>,
+    /// What is not told yet: the other places are asked first.
+    unsettled: Unsettled,
 }
 
 impl Poller {
@@ -115,6 +121,7 @@ impl Poller {
             looks: known.looks.iter().map(|(spot, one)| (spot.clone(), (one.clone(), one.since))).collect(),
             known: known.components.clone(),
             doubted: HashSet::new(),
+            unsettled: Unsettled::default(),
             configured,
         };
         let Configured { edges, floating, nodes, .. } = poller.configured.clone();
@@ -184,6 +191,9 @@ impl Poller {
             {
                 return;
             }
+            if self.settle().await.is_err() {
+                return;
+            }
         }
     }
 
@@ -210,10 +220,11 @@ impl Poller {
     /// Sends a job on its way.
     fn work(&mut self, job: Job, running: &mut JoinSet<Done>) {
         let (certificates, path) = (self.certificates.clone(), self.configured.path.clone());
+        let begun = self.now();
         if let Job::Look(Spot { host, asked: Asked::Resolver }) = &job {
             let host = host.clone();
             running.spawn(async move {
-                Done { found: Ok(Outcome::Found(names(&host).await)), address: None, job }
+                Done { found: Ok(Outcome::Found(names(&host).await)), address: None, job, begun }
             });
             return;
         }
@@ -240,10 +251,10 @@ impl Poller {
                 running.spawn(async move {
                     let address = match resolved(&host, port, None).await {
                         Ok(address) => address,
-                        Err(silence) => return Done { job, address: None, found: Err(silence) },
+                        Err(silence) => return Done { job, begun, address: None, found: Err(silence) },
                     };
                     let found = request::get(address, &host, &stub).await;
-                    Done { job, address: None, found: found.map(Outcome::Answer).map_err(Into::into) }
+                    Done { job, begun, address: None, found: found.map(Outcome::Answer).map_err(Into::into) }
                 });
                 return;
             }
@@ -264,7 +275,7 @@ impl Poller {
         running.spawn(async move {
             let address = match resolved(&at.0, at.1, known).await {
                 Ok(address) => address,
-                Err(silence) => return Done { job, address: None, found: Err(silence) },
+                Err(silence) => return Done { job, begun, address: None, found: Err(silence) },
             };
             let found = match (kind, &job) {
                 (ComponentKind::IngressNode, Job::Control(_) | Job::Alive(_)) => {
@@ -280,12 +291,12 @@ impl Poller {
                     looked => Ok(Outcome::Found(Found::Tls(convert(looked, &certificates)))),
                 },
             };
-            Done { job, address: Some(address), found }
+            Done { job, begun, address: Some(address), found }
         });
     }
 
     /// Takes in what a job came to.
-    async fn fold(&mut self, Done { job, address, found }: Done) -> Result<(), Gone> {
+    async fn fold(&mut self, Done { job, begun, address, found }: Done) -> Result<(), Gone> {
         let (now, at) = (self.now(), Timestamp::now());
         let every = millis(self.configured.every);
         let mut again = every;
@@ -352,6 +363,11 @@ impl Poller {
             _ => {}
         }
         self.schedule.again(&job, now + jittered(again));
+        if let Job::Look(spot) = &job
+            && self.unsettled.asked(spot, begun)
+        {
+            self.schedule.hasten(&job);
+        }
         Ok(())
     }
 
@@ -374,6 +390,9 @@ impl Poller {
         }
         let looked = Looked { since: at, found };
         self.looks.insert(spot.clone(), (looked.clone(), at));
+        if self.unsettles(&spot, &looked.found) {
+            return Ok(());
+        }
         self.tell(Observation::Look(Seen::Put(spot, looked))).await
     }
 

@@ -273,7 +273,7 @@ fn told(reports: &mut mpsc::Receiver<Observation>) -> Vec<Option<Found>> {
 }
 
 async fn fold(poller: &mut Poller, job: &Job, found: Result<Outcome, place::Silence>) {
-    assert!(poller.fold(Done { job: job.clone(), address: None, found }).await.is_ok());
+    assert!(poller.fold(Done { job: job.clone(), begun: poller.now(), address: None, found }).await.is_ok());
 }
 
 #[tokio::test]
@@ -347,6 +347,54 @@ async fn an_application_that_fails_once_is_asked_again_before_it_is_told() {
     // The place itself is silent: what was known before is not so any more.
     fold(&mut poller, &job, Err(place::Silence::refused())).await;
     assert_eq!(told(&mut reports), [None]);
+}
+
+#[tokio::test]
+async fn what_changes_at_all_places_between_two_looks_is_no_difference_between_them() {
+    let at: SocketAddr = "192.0.2.11:443".parse().expect("an address");
+    let (mut poller, mut reports) = poller(configured(&[("one", at), ("two", at)]));
+    let spot = |name: &str| Spot { host: "h0.example.test".into(), asked: Asked::At(edge(name)) };
+    let (one, two) = (Job::Look(spot("one")), Job::Look(spot("two")));
+    let says = |what: &str| Found::Tls(Look::Handshake(what.into()));
+    let found = |what| Ok(Outcome::Found(says(what)));
+    poller.begun -= Duration::from_secs(1);
+    async fn asked(poller: &mut Poller, job: &Job, found: Result<Outcome, place::Silence>) {
+        poller.schedule.remove(job);
+        poller.schedule.add(job.clone(), 0);
+        assert_eq!(poller.schedule.take(poller.now()), Some(job.clone()));
+        fold(poller, job, found).await;
+        assert!(poller.settle().await.is_ok());
+    }
+    for job in [&one, &two] {
+        asked(&mut poller, job, found("old")).await;
+    }
+    assert_eq!(told(&mut reports), [Some(says("old")), Some(says("old"))], "they agree, and nobody waits");
+    // Both have changed, and one of them was asked first.
+    asked(&mut poller, &one, found("new")).await;
+    assert_eq!(told(&mut reports), [], "nothing is told of the one alone");
+    assert_eq!(poller.schedule.next_due(), Some(0), "the other is asked now");
+    asked(&mut poller, &two, found("new")).await;
+    assert_eq!(told(&mut reports), [Some(says("new")), Some(says("new"))]);
+    // The other is as it was: they differ.
+    asked(&mut poller, &one, found("old")).await;
+    assert_eq!(told(&mut reports), []);
+    asked(&mut poller, &two, found("new")).await;
+    assert_eq!(told(&mut reports), [Some(says("old"))]);
+    asked(&mut poller, &two, found("old")).await;
+    assert_eq!(told(&mut reports), [Some(says("old"))], "they agree again");
+    // One that was asked before says nothing of afterwards.
+    poller.schedule.remove(&two);
+    poller.schedule.add(two.clone(), 0);
+    assert_eq!(poller.schedule.take(poller.now()), Some(two.clone()));
+    asked(&mut poller, &one, found("new")).await;
+    let early = Done { job: two.clone(), begun: 0, address: None, found: found("old") };
+    assert!(poller.fold(early).await.is_ok() && poller.settle().await.is_ok());
+    assert_eq!((told(&mut reports), poller.schedule.next_due()), (vec![], Some(0)), "it is asked once more");
+    // A place that does not answer is not waited for, whatever it was asked.
+    let other = Job::Look(Spot { host: "h1.example.test".into(), asked: Asked::At(edge("two")) });
+    assert_eq!(poller.schedule.take(poller.now()), Some(two));
+    asked(&mut poller, &other, Err(place::Silence::refused())).await;
+    assert_eq!(told(&mut reports), [Some(says("new"))]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,92 @@
+//! A host is asked for at several places, one after another. What changes everywhere between two looks is no difference
+//! between places: what is found at one of them and is not what the others have said is told once these were asked since,
+//! together with what they say.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{super::schedule::Job, Gone, Poller};
+use crate::cluster::{
+    Observation, Seen,
+    platform::{Asked, ComponentKey, ComponentKind, Found, Spot},
+};
+
+/// What was found of hosts, and waits for what other places say of them.
+#[derive(Default)]
+pub(super) struct Unsettled(HashMap<Arc<str>, Waiting>);
+
+struct Waiting {
+    /// When the first of it was found.
+    since: u64,
+    /// Where something was found.
+    found: BTreeSet<Spot>,
+    /// Who is asked before that is told.
+    asks: BTreeSet<Spot>,
+}
+
+impl Unsettled {
+    /// Somebody was asked for a host, and has answered or not. Returns whether that began too early to count.
+    pub(super) fn asked(&mut self, spot: &Spot, begun: u64) -> bool {
+        let Some(waiting) = self.0.get_mut(&spot.host) else { return false };
+        if begun >= waiting.since {
+            waiting.asks.remove(spot);
+        }
+        waiting.asks.contains(spot)
+    }
+}
+
+/// Places that are asked the same of a host: what they say can be compared.
+fn are_alike(one: &ComponentKey, other: &ComponentKey) -> bool {
+    let is_node = |key: &ComponentKey| key.kind == ComponentKind::IngressNode;
+    is_node(one) == is_node(other)
+}
+
+impl Poller {
+    /// Whether this waits for what other places say of the host: those are asked now.
+    pub(super) fn unsettles(&mut self, spot: &Spot, found: &Found) -> bool {
+        let Asked::At(here) = &spot.asked else { return false };
+        if let Some(waiting) = self.unsettled.0.get_mut(&spot.host) {
+            waiting.found.insert(spot.clone());
+            return true;
+        }
+        let differs = |spot: &Spot| self.looks.get(spot).is_some_and(|(known, _)| known.found != *found);
+        let others = self.places.iter().filter(|(key, place)| are_alike(key, here) && !place.is_silent());
+        let others = others.map(|(key, _)| Spot { host: spot.host.clone(), asked: Asked::At(key.clone()) });
+        let asks: BTreeSet<Spot> = others.filter(differs).collect();
+        if asks.is_empty() {
+            return false;
+        }
+        asks.iter().for_each(|spot| self.schedule.hasten(&Job::Look(spot.clone())));
+        let waiting = Waiting { since: self.now(), found: [spot.clone()].into(), asks };
+        self.unsettled.0.insert(spot.host.clone(), waiting);
+        true
+    }
+
+    /// Tells what waits no more. Nobody waits for a place that does not answer.
+    pub(super) async fn settle(&mut self) -> Result<(), Gone> {
+        let (places, hosts) = (&self.places, &self.hosts);
+        let answers = |spot: &Spot| match &spot.asked {
+            Asked::At(key) => {
+                hosts.contains(&spot.host) && places.get(key).is_some_and(|place| !place.is_silent())
+            }
+            Asked::Resolver | Asked::Deep => false,
+        };
+        let settled = self.unsettled.0.extract_if(|_, waiting| {
+            waiting.asks.retain(answers);
+            waiting.asks.is_empty()
+        });
+        for (_, waiting) in settled.collect::<Vec<_>>() {
+            // What was found at a place that is gone since has been told as gone.
+            let looked = |spot| Some((self.looks.get(&spot)?.0.clone(), spot));
+            let looks: Vec<_> = waiting.found.into_iter().filter_map(looked).collect();
+            // Together: nobody is to see some of it.
+            let permits = self.into.reserve_many(looks.len()).await.map_err(|_| Gone)?;
+            for (permit, (looked, spot)) in permits.zip(looks) {
+                permit.send(Observation::Look(Seen::Put(spot, looked)));
+            }
+        }
+        Ok(())
+    }
+}
