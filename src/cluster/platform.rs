@@ -10,7 +10,11 @@ use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Endpoint, Freshness, Key, LinkState, Snapshot, clocks::Dated, words::natural};
+use super::{
+    Endpoint, Freshness, Key, LinkState, Snapshot,
+    clocks::Dated,
+    words::{few, natural},
+};
 
 mod awaited;
 mod counter;
@@ -446,20 +450,6 @@ fn lost(key: &ComponentKey, component: &Component) -> Option<Judged> {
         Freshness::Stale { why, .. } | Freshness::Missing { why } => {
             Some(Judged::new(key, LinkState::Broken, &**why).since(since))
         }
-    }
-}
-
-/// A few of the names, and how many more there are.
-fn few(names: &[&str]) -> String {
-    const NAMED: usize = 3;
-    let more = names.len().saturating_sub(NAMED);
-    let named = names.iter().take(NAMED).copied();
-    let more = (more > 0).then(|| format!("{more} more"));
-    let mut all: Vec<String> = named.map(str::to_owned).chain(more).collect();
-    match all.pop() {
-        Some(last) if !all.is_empty() => format!("{} and {last}", all.join(", ")),
-        Some(last) => last,
-        None => String::new(),
     }
 }
 

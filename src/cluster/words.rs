@@ -9,6 +9,20 @@ pub fn count<N: Display + PartialEq + From<u8>>(n: N, noun: &str) -> String {
     if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// A few of the names, and how many more there are.
+pub fn few(names: &[&str]) -> String {
+    const NAMED: usize = 3;
+    let more = names.len().saturating_sub(NAMED);
+    let named = names.iter().take(NAMED).copied();
+    let more = (more > 0).then(|| format!("{more} more"));
+    let mut all: Vec<String> = named.map(str::to_owned).chain(more).collect();
+    match all.pop() {
+        Some(last) if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        Some(last) => last,
+        None => String::new(),
+    }
+}
+
 /// `both pods`, `all 3 pods`: of two or more.
 pub fn all_pods(pods: u32) -> String {
     if pods == 2 { "both pods".into() } else { format!("all {pods} pods") }

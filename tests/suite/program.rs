@@ -14,7 +14,7 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up: generous, and never waited out when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The binary under test.
 pub const WHEELHOUSE: &str = env!("CARGO_BIN_EXE_wheelhouse");

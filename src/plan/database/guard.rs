@@ -1,5 +1,7 @@
 //! What is checked before an act on the database is offered: each check is one sentence with its arithmetic.
 
+use jiff::Timestamp;
+
 use super::{
     routing::{Edit, Proxied, Routing},
     standing,
@@ -8,6 +10,7 @@ use crate::{
     cluster::{
         Layers, Proxy, ProxyName, Trouble,
         database::{Row, State},
+        words::few,
     },
     plan::{
         Check,
@@ -41,40 +44,22 @@ pub(super) const UNSAVED: &str = "its disk has others than run";
 /// the writer moves.
 pub(super) fn freshness(routing: &Routing<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
     let seen = routing.seen;
-    let mut checks = Vec::new();
-    let ago = |at: jiff::Timestamp| seen.at.duration_since(at).as_secs_f64();
-    let old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
-        let text = match (at, why) {
-            (None, None) => format!("{name} has not answered yet: nothing is planned on what is not known"),
-            (None, Some(why)) => format!(
-                "{name} does not answer ({why}), and never did: nothing is planned on what is not known"
-            ),
-            (Some(at), Some(why)) => {
-                format!(
-                    "{name} does not answer ({why}), last read {:.0} s ago: a plan would be a guess",
-                    ago(at)
-                )
-            }
-            (Some(at), None) if ago(at) > OLDEST => format!(
-                "{name} was last read {:.0} s ago, more than {OLDEST:.0} s: a plan would be a guess",
-                ago(at)
-            ),
-            _ => return None,
-        };
-        Some(Check::new("freshness", Refuse, text))
-    };
+    let mut unknown: Vec<Unknown<'_>> = Vec::new();
     for row in routing.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
         let why = if row.now().is_none() { row.member.why() } else { None };
         let at = row.member.status.as_ref().map(|s| s.at).filter(|_| row.now().is_some() || why.is_some());
-        checks.extend(old(&row.label, at, why));
+        Unknown::add(&mut unknown, &row.label, at, why);
     }
+    let mut without = Vec::new();
     for proxy in seen.proxies.values() {
-        let status = proxy.status.as_deref();
+        let at = proxy.status.as_deref().map(|status| status.at);
         match proxy.why().filter(|_| proxy.now().is_none()) {
-            Some(why) if !routing.proxied.is_empty() => checks.push(absent(proxy, why, moves_writer)),
-            why => checks.extend(old(proxy.name.as_str(), status.map(|s| s.at), why)),
+            Some(why) if !routing.proxied.is_empty() => without.push(absent(proxy, why, moves_writer)),
+            why => Unknown::add(&mut unknown, proxy.name.as_str(), at, why),
         }
     }
+    let mut checks: Vec<Check> = unknown.iter().filter_map(|unknown| unknown.told(seen.at)).collect();
+    checks.append(&mut without);
     if routing.db.members.is_empty() {
         let text = "no Galera member is followed: neither quorum nor state can be judged";
         checks.push(Check::new("freshness", Refuse, text));
@@ -85,6 +70,53 @@ pub(super) fn freshness(routing: &Routing<'_>, subject: Option<&str>, moves_writ
         checks.push(Check::new("freshness", Warn, text));
     }
     checks
+}
+
+/// Members and proxies that are not known now, for one reason.
+struct Unknown<'a> {
+    names: Vec<&'a str>,
+    /// When the one was read that was read longest ago; `None`: none of them ever was.
+    at: Option<Timestamp>,
+    /// Why they do not answer, where it is told.
+    why: Option<&'a str>,
+}
+
+impl<'a> Unknown<'a> {
+    /// Adds one. What does not answer for the same reason is told with those before: one cause is one sentence.
+    fn add(all: &mut Vec<Self>, name: &'a str, at: Option<Timestamp>, why: Option<&'a str>) {
+        let alike =
+            |other: &&mut Self| why.is_some() && other.why == why && other.at.is_some() == at.is_some();
+        match all.iter_mut().find(alike) {
+            Some(other) => {
+                other.names.push(name);
+                other.at = other.at.min(at);
+            }
+            None => all.push(Self { names: vec![name], at, why }),
+        }
+    }
+
+    /// That nothing can be planned; `None`: they are known.
+    fn told(&self, now: Timestamp) -> Option<Check> {
+        let names = few(&self.names);
+        let ago = |at: Timestamp| now.duration_since(at).as_secs_f64();
+        let (does, up_to) = if self.names.len() == 1 { ("does", "") } else { ("do", "up to ") };
+        let text = match (self.at, self.why) {
+            (None, None) => format!("{names} has not answered yet: nothing is planned on what is not known"),
+            (None, Some(why)) => format!(
+                "{names} {does} not answer ({why}), and never did: nothing is planned on what is not known"
+            ),
+            (Some(at), Some(why)) => format!(
+                "{names} {does} not answer ({why}), last read {up_to}{:.0} s ago: a plan would be a guess",
+                ago(at)
+            ),
+            (Some(at), None) if ago(at) > OLDEST => format!(
+                "{names} was last read {:.0} s ago, more than {OLDEST:.0} s: a plan would be a guess",
+                ago(at)
+            ),
+            (Some(_), None) => return None,
+        };
+        Some(Check::new("freshness", Refuse, text))
+    }
 }
 
 /// A proxy that does not answer while others do: what it will do when it comes back.

@@ -471,6 +471,14 @@ fn a_proxy_that_is_gone_is_acted_around_and_what_it_comes_back_with_is_told() {
 
 #[test]
 fn why_an_endpoint_does_not_answer_is_told_by_every_act() {
+    // One wrong password is one refusal.
+    let why = "wrong password for user wh";
+    let refused_at =
+        |n: usize| Member::new(format!("db{n}:3306").as_str().into()).failed(Trouble::Denied, why, now());
+    let members = vec![refused_at(1), refused_at(2), member(3, 3, &[])];
+    let p = asked(&world(members, vec![proxy(1, &sorted(&all()))]), take_out("db3"));
+    let (_, text) = one(&p, "freshness");
+    assert!(text.starts_with("db1:3306 and db2:3306 do not answer (wrong password for user wh), and"), "{p}");
     let denied = Member::new("db2:3306".into()).failed(Trouble::Denied, "wrong password for user wh", now());
     let seen = world(vec![member(1, 3, &[]), denied, member(3, 3, &[])], vec![proxy(1, &sorted(&all()))]);
     let p = asked(&seen, take_out("db3"));
