@@ -15,10 +15,31 @@ use crate::cluster::{
 
 /// What was found of hosts, and waits for what other places say of them.
 #[derive(Default)]
-pub(super) struct Unsettled(HashMap<Arc<str>, Waiting>);
+pub(super) struct Unsettled(HashMap<Group, Waiting>);
+
+/// A host, and places that are asked the same of it: what they say can be compared.
+#[derive(PartialEq, Eq, Hash)]
+struct Group {
+    host: Arc<str>,
+    /// Ingress nodes; else the edges with the floating address.
+    nodes: bool,
+}
+
+impl Group {
+    fn of(spot: &Spot) -> Option<Self> {
+        match &spot.asked {
+            Asked::At(key) => Some(Self { host: spot.host.clone(), nodes: is_node(key) }),
+            Asked::Resolver | Asked::Deep => None,
+        }
+    }
+}
+
+fn is_node(key: &ComponentKey) -> bool {
+    key.kind == ComponentKind::IngressNode
+}
 
 struct Waiting {
-    /// When the first of it was found.
+    /// When the first of it was found, in milliseconds since the begin.
     since: u64,
     /// Where something was found.
     found: BTreeSet<Spot>,
@@ -29,7 +50,8 @@ struct Waiting {
 impl Unsettled {
     /// Somebody was asked for a host, and has answered or not. Returns whether that began too early to count.
     pub(super) fn asked(&mut self, spot: &Spot, begun: u64) -> bool {
-        let Some(waiting) = self.0.get_mut(&spot.host) else { return false };
+        let group = Group::of(spot);
+        let Some(waiting) = group.and_then(|group| self.0.get_mut(&group)) else { return false };
         if begun >= waiting.since {
             waiting.asks.remove(spot);
         }
@@ -37,22 +59,17 @@ impl Unsettled {
     }
 }
 
-/// Places that are asked the same of a host: what they say can be compared.
-fn are_alike(one: &ComponentKey, other: &ComponentKey) -> bool {
-    let is_node = |key: &ComponentKey| key.kind == ComponentKind::IngressNode;
-    is_node(one) == is_node(other)
-}
-
 impl Poller {
     /// Whether this waits for what other places say of the host: those are asked now.
     pub(super) fn unsettles(&mut self, spot: &Spot, found: &Found) -> bool {
-        let Asked::At(here) = &spot.asked else { return false };
-        if let Some(waiting) = self.unsettled.0.get_mut(&spot.host) {
+        let Some(group) = Group::of(spot) else { return false };
+        if let Some(waiting) = self.unsettled.0.get_mut(&group) {
             waiting.found.insert(spot.clone());
             return true;
         }
         let differs = |spot: &Spot| self.looks.get(spot).is_some_and(|(known, _)| known.found != *found);
-        let others = self.places.iter().filter(|(key, place)| are_alike(key, here) && !place.is_silent());
+        let others =
+            self.places.iter().filter(|(key, place)| is_node(key) == group.nodes && !place.is_silent());
         let others = others.map(|(key, _)| Spot { host: spot.host.clone(), asked: Asked::At(key.clone()) });
         let asks: BTreeSet<Spot> = others.filter(differs).collect();
         if asks.is_empty() {
@@ -60,7 +77,7 @@ impl Poller {
         }
         asks.iter().for_each(|spot| self.schedule.hasten(&Job::Look(spot.clone())));
         let waiting = Waiting { since: self.now(), found: [spot.clone()].into(), asks };
-        self.unsettled.0.insert(spot.host.clone(), waiting);
+        self.unsettled.0.insert(group, waiting);
         true
     }
 

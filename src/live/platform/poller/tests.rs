@@ -352,7 +352,10 @@ async fn an_application_that_fails_once_is_asked_again_before_it_is_told() {
 #[tokio::test]
 async fn what_changes_at_all_places_between_two_looks_is_no_difference_between_them() {
     let at: SocketAddr = "192.0.2.11:443".parse().expect("an address");
-    let (mut poller, mut reports) = poller(configured(&[("one", at), ("two", at)]));
+    let nodes = vec![("192.0.2.21".to_owned(), 80)];
+    let (mut poller, mut reports) = poller(Configured { nodes, ..configured(&[("one", at), ("two", at)]) });
+    let of_node = |key: &&ComponentKey| key.kind == ComponentKind::IngressNode;
+    let place = poller.places.keys().find(of_node).cloned().expect("a node");
     let spot = |name: &str| Spot { host: "h0.example.test".into(), asked: Asked::At(edge(name)) };
     let (one, two) = (Job::Look(spot("one")), Job::Look(spot("two")));
     let says = |what: &str| Found::Tls(Look::Handshake(what.into()));
@@ -374,6 +377,20 @@ async fn what_changes_at_all_places_between_two_looks_is_no_difference_between_t
     assert_eq!(told(&mut reports), [], "nothing is told of the one alone");
     assert_eq!(poller.schedule.next_due(), Some(0), "the other is asked now");
     asked(&mut poller, &two, found("new")).await;
+    assert_eq!(told(&mut reports), [Some(says("new")), Some(says("new"))]);
+    // What an edge waits for holds up no node, and no node is asked for the sake of an edge.
+    let node = Spot { host: "h0.example.test".into(), asked: Asked::At(place.clone()) };
+    asked(&mut poller, &Job::Look(node.clone()), found("new")).await;
+    asked(&mut poller, &one, found("newer")).await;
+    assert_eq!(told(&mut reports), [Some(says("new"))]);
+    fold(&mut poller, &Job::Look(node), found("old")).await;
+    assert!(poller.settle().await.is_ok());
+    assert_eq!(told(&mut reports), [Some(says("old"))]);
+    asked(&mut poller, &two, found("newer")).await;
+    assert_eq!(told(&mut reports), [Some(says("newer")), Some(says("newer"))]);
+    for job in [&one, &two] {
+        asked(&mut poller, job, found("new")).await;
+    }
     assert_eq!(told(&mut reports), [Some(says("new")), Some(says("new"))]);
     // The other is as it was: they differ.
     asked(&mut poller, &one, found("old")).await;
