@@ -44,21 +44,21 @@ pub(super) const UNSAVED: &str = "its disk has others than run";
 /// the writer moves.
 pub(super) fn freshness(routing: &Routing<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
     let seen = routing.seen;
-    let mut unknown: Vec<Unknown<'_>> = Vec::new();
+    let mut asked: Vec<Answering<'_>> = Vec::new();
     for row in routing.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
         let why = if row.now().is_none() { row.member.why() } else { None };
         let at = row.member.status.as_ref().map(|s| s.at).filter(|_| row.now().is_some() || why.is_some());
-        Unknown::add(&mut unknown, &row.label, at, why);
+        Answering::add(&mut asked, &row.label, at, why);
     }
     let mut without = Vec::new();
     for proxy in seen.proxies.values() {
         let at = proxy.status.as_deref().map(|status| status.at);
         match proxy.why().filter(|_| proxy.now().is_none()) {
             Some(why) if !routing.proxied.is_empty() => without.push(absent(proxy, why, moves_writer)),
-            why => Unknown::add(&mut unknown, proxy.name.as_str(), at, why),
+            why => Answering::add(&mut asked, proxy.name.as_str(), at, why),
         }
     }
-    let mut checks: Vec<Check> = unknown.iter().filter_map(|unknown| unknown.told(seen.at)).collect();
+    let mut checks: Vec<Check> = asked.iter().filter_map(|asked| asked.told(seen.at)).collect();
     checks.append(&mut without);
     if routing.db.members.is_empty() {
         let text = "no Galera member is followed: neither quorum nor state can be judged";
@@ -72,8 +72,8 @@ pub(super) fn freshness(routing: &Routing<'_>, subject: Option<&str>, moves_writ
     checks
 }
 
-/// Members and proxies that are not known now, for one reason.
-struct Unknown<'a> {
+/// Members and proxies that were asked; those that do not answer for one reason are together.
+struct Answering<'a> {
     names: Vec<&'a str>,
     /// When the one was read that was read longest ago; `None`: none of them ever was.
     at: Option<Timestamp>,
@@ -81,7 +81,7 @@ struct Unknown<'a> {
     why: Option<&'a str>,
 }
 
-impl<'a> Unknown<'a> {
+impl<'a> Answering<'a> {
     /// Adds one. What does not answer for the same reason is told with those before: one cause is one sentence.
     fn add(all: &mut Vec<Self>, name: &'a str, at: Option<Timestamp>, why: Option<&'a str>) {
         let alike =

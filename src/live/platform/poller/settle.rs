@@ -26,11 +26,16 @@ struct Group {
 }
 
 impl Group {
-    fn of(spot: &Spot) -> Option<Self> {
+    /// The group in which a place is asked for a host, and the place.
+    fn of(spot: &Spot) -> Option<(Self, &ComponentKey)> {
         match &spot.asked {
-            Asked::At(key) => Some(Self { host: spot.host.clone(), nodes: is_node(key) }),
+            Asked::At(key) => Some((Self { host: spot.host.clone(), nodes: is_node(key) }, key)),
             Asked::Resolver | Asked::Deep => None,
         }
+    }
+
+    fn spot(&self, at: &ComponentKey) -> Spot {
+        Spot { host: self.host.clone(), asked: Asked::At(at.clone()) }
     }
 }
 
@@ -42,41 +47,42 @@ struct Waiting {
     /// When the first of it was found, in milliseconds since the begin.
     since: u64,
     /// Where something was found.
-    found: BTreeSet<Spot>,
+    found: BTreeSet<ComponentKey>,
     /// Who is asked before that is told.
-    asks: BTreeSet<Spot>,
+    asks: BTreeSet<ComponentKey>,
 }
 
 impl Unsettled {
     /// Somebody was asked for a host, and has answered or not. Returns whether that began too early to count.
     pub(super) fn asked(&mut self, spot: &Spot, begun: u64) -> bool {
-        let group = Group::of(spot);
-        let Some(waiting) = group.and_then(|group| self.0.get_mut(&group)) else { return false };
+        let Some((group, at)) = Group::of(spot) else { return false };
+        let Some(waiting) = self.0.get_mut(&group) else { return false };
         if begun >= waiting.since {
-            waiting.asks.remove(spot);
+            waiting.asks.remove(at);
         }
-        waiting.asks.contains(spot)
+        waiting.asks.contains(at)
     }
 }
 
 impl Poller {
     /// Whether this waits for what other places say of the host: those are asked now.
     pub(super) fn unsettles(&mut self, spot: &Spot, found: &Found) -> bool {
-        let Some(group) = Group::of(spot) else { return false };
+        let Some((group, here)) = Group::of(spot) else { return false };
         if let Some(waiting) = self.unsettled.0.get_mut(&group) {
-            waiting.found.insert(spot.clone());
+            waiting.found.insert(here.clone());
             return true;
         }
-        let differs = |spot: &Spot| self.looks.get(spot).is_some_and(|(known, _)| known.found != *found);
+        let differs = |at: &ComponentKey| {
+            self.looks.get(&group.spot(at)).is_some_and(|(known, _)| known.found != *found)
+        };
         let others =
             self.places.iter().filter(|(key, place)| is_node(key) == group.nodes && !place.is_silent());
-        let others = others.map(|(key, _)| Spot { host: spot.host.clone(), asked: Asked::At(key.clone()) });
-        let asks: BTreeSet<Spot> = others.filter(differs).collect();
+        let asks: BTreeSet<_> = others.map(|(key, _)| key).filter(|at| differs(at)).cloned().collect();
         if asks.is_empty() {
             return false;
         }
-        asks.iter().for_each(|spot| self.schedule.hasten(&Job::Look(spot.clone())));
-        let waiting = Waiting { since: self.now(), found: [spot.clone()].into(), asks };
+        asks.iter().for_each(|at| self.schedule.hasten(&Job::Look(group.spot(at))));
+        let waiting = Waiting { since: self.now(), found: [here.clone()].into(), asks };
         self.unsettled.0.insert(group, waiting);
         true
     }
@@ -84,20 +90,16 @@ impl Poller {
     /// Tells what waits no more. Nobody waits for a place that does not answer.
     pub(super) async fn settle(&mut self) -> Result<(), Gone> {
         let (places, hosts) = (&self.places, &self.hosts);
-        let answers = |spot: &Spot| match &spot.asked {
-            Asked::At(key) => {
-                hosts.contains(&spot.host) && places.get(key).is_some_and(|place| !place.is_silent())
-            }
-            Asked::Resolver | Asked::Deep => false,
-        };
-        let settled = self.unsettled.0.extract_if(|_, waiting| {
-            waiting.asks.retain(answers);
+        let answers = |at: &ComponentKey| places.get(at).is_some_and(|place| !place.is_silent());
+        let settled = self.unsettled.0.extract_if(|group, waiting| {
+            waiting.asks.retain(|at| hosts.contains(&group.host) && answers(at));
             waiting.asks.is_empty()
         });
-        for (_, waiting) in settled.collect::<Vec<_>>() {
+        for (group, waiting) in settled.collect::<Vec<_>>() {
             // What was found at a place that is gone since has been told as gone.
             let looked = |spot| Some((self.looks.get(&spot)?.0.clone(), spot));
-            let looks: Vec<_> = waiting.found.into_iter().filter_map(looked).collect();
+            let spots = waiting.found.iter().map(|at| group.spot(at));
+            let looks: Vec<_> = spots.filter_map(looked).collect();
             // Together: nobody is to see some of it.
             let permits = self.into.reserve_many(looks.len()).await.map_err(|_| Gone)?;
             for (permit, (looked, spot)) in permits.zip(looks) {
